@@ -1,0 +1,162 @@
+/*
+ * The native filter as Fluent Bit sees it: the exported plugin structure and
+ * callbacks that only cross into Go. The loader composes the symbol's name from
+ * the file name flb-filter_secretwatch.so (src/flb_plugin.c).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "filter.h"
+#include "_cgo_export.h"
+
+#define SW_PROPERTY(kind, name, def, desc) \
+    { FLB_CONFIG_MAP_##kind, name, def, 0, 0, 0, desc, { 0 }, { 0 } },
+
+static struct flb_config_map_v2 config_map_v2[] = {
+#include "config_map.inc"
+    { 0 }
+};
+
+static struct flb_config_map_v5 config_map_v5[] = {
+#include "config_map.inc"
+    { 0 }
+};
+
+const char *sw_property(struct flb_filter_instance *ins, const char *key)
+{
+    return flb_filter_get_property ? flb_filter_get_property(key, ins) : NULL;
+}
+
+const char *sw_instance_name(struct flb_filter_instance *ins)
+{
+    return flb_filter_name ? flb_filter_name(ins) : NULL;
+}
+
+/* As flb_log_check of include/fluent-bit/flb_log.h, which is inline. */
+int sw_log_enabled(int level)
+{
+    struct flb_worker *w;
+
+    if (!flb_log_print) {
+        return 0;
+    }
+    w = flb_worker_get ? flb_worker_get() : NULL;
+    if (!w || !flb_worker_log_level) {
+        return level <= FLB_LOG_INFO;
+    }
+    return level <= flb_worker_log_level(w);
+}
+
+void sw_log(int level, const char *line)
+{
+    if (flb_log_print) {
+        flb_log_print(level, NULL, 0, "%s", line);
+    }
+}
+
+/* The process that loaded the library, and with it started the Go runtime. */
+static pid_t loader;
+/* A copy of the loader's standard error for the one message of refuse_fork: the
+ * host closes its own before, and the descriptor is soon used otherwise. */
+static int loader_stderr = -1;
+
+static int stderr_was_closed(void)
+{
+    struct stat then, now;
+
+    if (loader_stderr == -1 || fstat(loader_stderr, &then) == -1) {
+        return 0;
+    }
+    return fstat(STDERR_FILENO, &now) == -1 || then.st_dev != now.st_dev || then.st_ino != now.st_ino;
+}
+
+/*
+ * `daemon on` forks after plugins are loaded. Of the Go runtime only the memory
+ * is left in the child, no thread: the first call into Go would hang forever.
+ */
+static int refuse_fork(struct flb_filter_instance *ins)
+{
+    static const char message[] =
+        "the process was forked after the plugin was loaded, which Go libraries do not survive: "
+        "set daemon off (and leave backgrounding to systemd or the container runtime)";
+    const char *name = sw_instance_name(ins);
+
+    if (!name) {
+        name = "secretwatch";
+    }
+    if (flb_log_print) {
+        flb_log_print(FLB_LOG_ERROR, NULL, 0, "[filter:secretwatch:%s] %s", name, message);
+    }
+    if (stderr_was_closed()) {
+        dprintf(loader_stderr, "[error] [filter:secretwatch:%s] %s\n", name, message);
+    }
+    return -1;
+}
+
+static int cb_init(struct flb_filter_instance *ins, struct flb_config *config, void *data)
+{
+    uintptr_t handle;
+
+    (void) config;
+    (void) data;
+    if (getpid() != loader) {
+        return refuse_fork(ins);
+    }
+    if (!flb_filter_set_context) {
+        return -1;
+    }
+    handle = secretwatchInit(ins);
+    if (handle == 0) {
+        return -1;
+    }
+    flb_filter_set_context(ins, (void *) handle);
+    return 0;
+}
+
+static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_len,
+                     void **out, size_t *out_size, struct flb_filter_instance *ins,
+                     struct flb_input_instance *in, void *context, struct flb_config *config)
+{
+    (void) tag;
+    (void) tag_len;
+    (void) ins;
+    (void) in; /* an output instance in disguise when run as an output's processor */
+    (void) config;
+    return secretwatchFilter((uintptr_t) context, (void *) data, bytes, out, out_size);
+}
+
+static int cb_exit(void *context, struct flb_config *config)
+{
+    (void) config;
+    if (getpid() == loader) {
+        secretwatchExit((uintptr_t) context);
+    }
+    return 0;
+}
+
+__attribute__((visibility("default")))
+struct flb_filter_plugin filter_secretwatch_plugin = {
+    .event_type = FLB_FILTER_LOGS,
+    .name = "secretwatch",
+    .description = "Tag unusual accesses to Kubernetes secrets in audit events",
+    .config_map = config_map_v2,
+    .cb_init = cb_init,
+    .cb_filter = cb_filter,
+    .cb_exit = cb_exit,
+};
+
+/* Runs before the host reads the structure above. */
+__attribute__((constructor))
+static void on_load(void)
+{
+    loader = getpid();
+    loader_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    /* A function that came with the larger config map, in v5.0.3. */
+    if (dlsym(RTLD_DEFAULT, "flb_config_map_get_raw")) {
+        filter_secretwatch_plugin.config_map = config_map_v5;
+    }
+}
