@@ -1,0 +1,86 @@
+package pipeline
+
+// Needles are byte strings one of which stands in every record that can be of
+// interest, however the record is wrapped: in JSON text, in JSON within JSON,
+// or in MessagePack.
+const (
+	// needleSecrets is objectRef.resource. A request URI is no substitute: its
+	// path is recorded as the client sent it, percent signs and all.
+	needleSecrets = "secrets"
+	// needleToken is objectRef.subresource of a minted token, as far as it is
+	// common to all wrappings; see isToken.
+	needleToken = "token"
+)
+
+// nextNeedle returns the offset of the first needle in b[from:], or -1. It is
+// the only work done on most bytes that pass.
+func nextNeedle(b []byte, from int) int {
+	for at := from; ; at++ {
+		i := candidate(b[at:])
+		if i < 0 {
+			return -1
+		}
+		at += i
+		if isNeedle(b, at) {
+			return at
+		}
+	}
+}
+
+// isNeedle reports whether a needle stands at b[at].
+//
+// A token counts only behind a quote, as in JSON, or behind the header of a str
+// of five bytes in MessagePack (0xa5, or a length of 5 in its own byte). That
+// leaves out the many words in which "token" occurs.
+func isNeedle(b []byte, at int) bool {
+	switch b[at] {
+	case 's':
+		return len(b)-at >= len(needleSecrets) && string(b[at:at+len(needleSecrets)]) == needleSecrets
+	case 't':
+		if at == 0 || len(b)-at < len(needleToken) || string(b[at:at+len(needleToken)]) != needleToken {
+			return false
+		}
+		c := b[at-1]
+		return c == '"' || c == 0xa5 || c == 0x05
+	}
+	return false
+}
+
+// bigrams has a bit for every pair of bytes that occurs in a needle.
+var bigrams = func() (t [1 << 16 / 64]uint64) {
+	for _, n := range []string{needleSecrets, needleToken} {
+		for i := range len(n) - 1 {
+			pair := uint16(n[i]) | uint16(n[i+1])<<8
+			t[pair/64] |= 1 << (pair % 64)
+		}
+	}
+	return t
+}()
+
+// candidateGo returns the offset of the first place in b where a needle may
+// start, or -1 if there is none. It looks at every fourth pair of bytes only:
+// any needle has one of them.
+func candidateGo(b []byte) int {
+	for i := 0; i+1 < len(b); i += len(needleToken) - 1 {
+		pair := uint16(b[i]) | uint16(b[i+1])<<8
+		if bigrams[pair/64]>>(pair%64)&1 == 0 {
+			continue
+		}
+		// A needle that covers the pair starts up to five bytes before it.
+		for at := max(i-len(needleSecrets)+2, 0); at <= i; at++ {
+			switch b[at] {
+			case 's':
+				if len(b)-at >= len(needleSecrets) && string(b[at:at+len(needleSecrets)]) == needleSecrets {
+					return at
+				}
+			case 't':
+				if len(b)-at >= len(needleToken) && string(b[at:at+len(needleToken)]) == needleToken {
+					return at
+				}
+			}
+		}
+	}
+	return -1
+}
+
+func candidate(b []byte) int { return candidateGo(b) }
