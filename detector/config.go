@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/secretwatch/secretwatch/detector/access"
 	"github.com/secretwatch/secretwatch/detector/rule"
 )
 
@@ -28,7 +29,7 @@ type Config struct {
 
 	// Networks are named address ranges; an address inside one counts as that
 	// network. Checked in order.
-	Networks []Network
+	Networks []access.Network
 	// TrustedProxies are peers whose X-Forwarded-For entries are believed.
 	TrustedProxies []netip.Prefix
 	// IPv4Prefix and IPv6Prefix are the prefix lengths to which addresses
@@ -50,10 +51,7 @@ type Config struct {
 }
 
 // Network is a named address range.
-type Network struct {
-	Name   string
-	Prefix netip.Prefix
-}
+type Network = access.Network
 
 // DefaultConfig returns the documented defaults.
 func DefaultConfig() Config {

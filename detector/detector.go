@@ -2,7 +2,18 @@
 // identity normally reads Secrets and says which accesses do not fit.
 package detector
 
-import "github.com/secretwatch/secretwatch/detector/audit"
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/audit"
+	"github.com/secretwatch/secretwatch/detector/history"
+	"github.com/secretwatch/secretwatch/detector/rule"
+)
 
 // Result says what Judge did with an event.
 type Result uint8
@@ -18,16 +29,337 @@ const (
 // Detector judges events against the history of who made them. Safe for
 // concurrent use.
 type Detector struct {
-	cfg Config
+	cfg      Config
+	sources  access.Sources
+	settings rule.Settings
+	rules    []rule.Rule
+	store    *history.Store
+	dedup    *dedup
+
+	ignoreUsers, ignoreNamespaces, ignoreSecrets globs
+
+	// watchStarts is set once a watch was seen at ResponseStarted: from then on
+	// the end of a long watch is known to be no second request.
+	watchStarts atomic.Bool
+	cases       sync.Pool
 }
 
 // New returns a detector with an empty history.
 func New(cfg Config) (*Detector, error) {
-	return &Detector{cfg: cfg}, nil
+	known := map[string]bool{}
+	for _, id := range rule.IDs() {
+		known[id] = true
+	}
+	for id := range cfg.Severities {
+		if !known[id] {
+			return nil, fmt.Errorf("severities: no rule %q; the rules are %s", id, strings.Join(rule.IDs(), ", "))
+		}
+	}
+	d := &Detector{
+		cfg: cfg,
+		sources: access.Sources{
+			Networks:       cfg.Networks,
+			TrustedProxies: cfg.TrustedProxies,
+			IPv4Prefix:     cfg.IPv4Prefix,
+			IPv6Prefix:     cfg.IPv6Prefix,
+		},
+		rules: rule.All(),
+		store: history.NewStore(history.Bounds{
+			Window:    int64(cfg.Window),
+			Probation: int64(cfg.Probation),
+			MaxValues: max(cfg.MaxValues, 1),
+		}, max(cfg.MaxPrincipals, 1)),
+		dedup:            newDedup(),
+		ignoreUsers:      cfg.IgnoreUsers,
+		ignoreNamespaces: cfg.IgnoreNamespaces,
+		ignoreSecrets:    cfg.IgnoreSecrets,
+	}
+	d.settings = rule.Settings{
+		BurstCount:  max(cfg.BurstCount, 1),
+		BurstWindow: int64(cfg.BurstWindow),
+		Sources:     &d.sources,
+	}
+	d.cases.New = func() any {
+		return &rule.Case{Access: new(access.Access), Settings: &d.settings, Store: d.store}
+	}
+	return d, nil
 }
+
+// Store is the detector's history.
+func (d *Detector) Store() *history.Store { return d.store }
 
 // Judge judges one event and fills v. ev is not kept: what the history
 // remembers is copied. v may be reused between calls.
 func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
-	return Skipped
+	if !access.Judged(ev) || !d.stands(ev) {
+		return Skipped
+	}
+	c := d.cases.Get().(*rule.Case)
+	defer d.cases.Put(c)
+	c.Reset()
+	a := c.Access
+	if !a.From(ev, &d.sources) || a.Time == 0 || d.ignored(a) {
+		return Skipped
+	}
+	if d.dedup.seen(ev) || d.watchEnds(ev) {
+		return Duplicate
+	}
+
+	sh := d.store.Shard(a.Principal)
+	sh.Lock()
+	defer sh.Unlock()
+	p, unsure := sh.Get(a.Principal, a.Time)
+	d.prepare(c, p, unsure)
+	c.Run(d.rules, d.cfg.Severities)
+	c.Sort()
+	score := c.Score()
+	severity := rule.SeverityOf(score)
+	d.teach(c, sh, severity)
+	if severity >= rule.Medium && !c.Learning {
+		d.suspect(c)
+	}
+	d.fill(c, v, score, severity)
+	if severity == rule.None || severity < d.cfg.MinSeverity {
+		return Clean
+	}
+	d.tell(c, v)
+	return Found
+}
+
+// stands says whether an event stands for its request: a request has up to
+// three. A watch is judged when it starts, since it may end days later; a 401
+// has no other event than ResponseStarted.
+func (d *Detector) stands(ev *audit.Event) bool {
+	switch ev.Stage {
+	case audit.StageRequestReceived:
+		return false
+	case audit.StageResponseStarted:
+		if ev.Verb == "watch" {
+			d.watchStarts.Store(true)
+			return true
+		}
+		return ev.Code == 401
+	}
+	return true
+}
+
+// watchEnds says whether the event is the end of a watch that was judged so
+// long ago that it is no longer remembered.
+func (d *Detector) watchEnds(ev *audit.Event) bool {
+	return ev.Verb == "watch" && ev.Stage == audit.StageResponseComplete && ev.Code == 200 &&
+		d.watchStarts.Load() && ev.StageTime-ev.Time > int64(time.Minute)
+}
+
+func (d *Detector) ignored(a *access.Access) bool {
+	if len(d.ignoreUsers) > 0 && d.ignoreUsers.match(a.Principal) {
+		return true
+	}
+	if len(d.ignoreNamespaces) > 0 && a.Namespace != "" && d.ignoreNamespaces.match(a.Namespace) {
+		return true
+	}
+	return len(d.ignoreSecrets) > 0 && a.Name != "" && a.Action != access.Mint &&
+		d.ignoreSecrets.match(a.Namespace+"/"+a.Name)
+}
+
+// prepare looks up what the history says of the access.
+func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
+	a, b := c.Access, &d.store.Bounds
+	c.P = p
+	c.Learning = a.Time-d.store.Start(a.Time) < int64(d.cfg.LearningPeriod)
+	c.Standing = p.Status(b, a.Time)
+	if unsure && c.Standing == history.New {
+		c.Standing = history.Unsure
+	}
+	// Inside the cluster programs are scheduled to machines of any kind; on
+	// people's desks a new platform is news.
+	client := a.Client
+	if a.Class.InCluster() {
+		client.Platform = ""
+	}
+	c.ClientKey = client.Hash()
+	c.ClientText = p.TextOf(history.DimClient, c.ClientKey, &client)
+
+	st := &c.Status
+	st[history.DimSource] = p.Sets[history.DimSource].Status(b, a.Source.Key, "", a.Time)
+	st[history.DimClient] = p.Sets[history.DimClient].Status(b, c.ClientKey, c.ClientText, a.Time)
+	if a.Namespace != "" {
+		st[history.DimNamespace] = p.Sets[history.DimNamespace].Status(b, access.Key(a.Namespace), a.Namespace, a.Time)
+	}
+	if a.Class == access.Node {
+		n := &d.store.Nodes
+		n.Lock()
+		for _, dim := range [...]history.Dim{history.DimSource, history.DimClient} {
+			key := a.Source.Key
+			if dim == history.DimClient {
+				key = c.ClientKey
+			}
+			if rule.Fresh(st[dim]) && n.Sets[dim].Status(b, key, "", a.Time) == history.Known {
+				st[dim] = history.Known
+			}
+		}
+		n.Unlock()
+	}
+	if c.Standing == history.Unsure {
+		// Nothing about somebody forgotten can be called new.
+		for dim := range st {
+			st[dim] = history.Unsure
+		}
+	}
+	c.NewObject = a.Name != "" && !p.Objects.Seen(b, a.Object, a.Time) ||
+		a.Bulk && !a.ClusterWide && !p.Objects.Seen(b, a.Object, a.Time)
+
+	if cred := a.Event.User.CredentialID; cred != "" && a.Class == access.ServiceAccount {
+		if m, _, ok := d.store.Minted.Get(access.Key(cred)); ok {
+			c.Minted = &m
+			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal
+		}
+	}
+}
+
+// teach lets the history learn what the verdict allows it to: successful
+// requests of authenticated identities, after learning only those judged below
+// high.
+func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity) {
+	a, b, p, t := c.Access, &d.store.Bounds, c.P, c.Time
+	if a.Outcome != access.Allowed || a.Class == access.Anonymous {
+		return
+	}
+	high := severity >= rule.High && !c.Learning
+	if a.Action == access.Mint && a.Event.IssuedCredentialID != "" && a.Class != access.Node {
+		d.store.Minted.Put(a.Principal, access.Key(a.Event.IssuedCredentialID), history.Minted{
+			Minter: strings.Clone(a.Principal),
+			Source: a.Source.Key,
+			Addr:   a.Source.Addr,
+			Target: "system:serviceaccount:" + a.Namespace + ":" + a.Name,
+			Clean:  severity < rule.Medium,
+			At:     t,
+		})
+	}
+	if high || c.Explained {
+		return
+	}
+	first := c.FirstAccess()
+	if first && c.Has("unusual-user") {
+		p.Flagged = t
+	}
+	flagged := [history.NumDims]bool{
+		history.DimSource:    c.Has("new-source-ip"),
+		history.DimClient:    c.Has("unusual-user-agent") || c.Has("suspicious-user-agent"),
+		history.DimNamespace: c.Has("new-namespace"),
+	}
+	if c.Learning {
+		flagged = [history.NumDims]bool{}
+	}
+	d.learn(c, history.DimSource, a.Source.Key, flagged[history.DimSource])
+	d.learn(c, history.DimClient, c.ClientKey, flagged[history.DimClient])
+	if a.Namespace != "" && a.Action != access.Mint {
+		d.learn(c, history.DimNamespace, access.Key(a.Namespace), flagged[history.DimNamespace])
+	}
+	for i := range c.Lessons {
+		l := &c.Lessons[i]
+		if l.Shared != nil {
+			l.Shared.Lock()
+			apply(&l.Shared.Sets[l.Dim], b, l, t)
+			l.Shared.Unlock()
+		}
+		if !l.Only {
+			apply(&p.Sets[l.Dim], b, l, t)
+		}
+	}
+	if a.Action != access.Mint && !a.ClusterWide {
+		made := a.Action == access.Create
+		p.Objects.Teach(b, a.Object, t, made)
+		if made {
+			p.Burst.Unnote(a.Object)
+		}
+	}
+	d.share(c, flagged)
+	sh.Teach(p, t, c.Learning)
+}
+
+func apply(s *history.Set, b *history.Bounds, l *rule.Lesson, t int64) {
+	if v := s.Find(l.Key, l.Text); v != nil && (v.Flagged == 0 || !l.Flagged) {
+		s.Teach(b, l.Key, v.Text, t)
+		return
+	}
+	text := strings.Clone(l.Text)
+	if l.Flagged {
+		s.Flag(b, l.Key, text, t)
+	} else {
+		s.Teach(b, l.Key, text, t)
+	}
+}
+
+// learn teaches the principal a value of its own dimension.
+func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool) {
+	s, b, t := &c.P.Sets[dim], &d.store.Bounds, c.Time
+	match := ""
+	switch dim {
+	case history.DimClient:
+		match = c.ClientText
+	case history.DimNamespace:
+		match = c.Namespace
+	}
+	if v := s.Find(key, match); v != nil && (c.Status[dim] == history.Known || c.Status[dim] == history.Probation) {
+		s.Teach(b, key, v.Text, t)
+		return
+	}
+	text := strings.Clone(match)
+	if dim == history.DimSource {
+		text = c.Source.Text()
+	}
+	if flagged {
+		s.Flag(b, key, text, t)
+	} else {
+		s.Teach(b, key, text, t)
+	}
+}
+
+// share teaches what principals of a class have in common.
+func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
+	a, b, t := c.Access, &d.store.Bounds, c.Time
+	switch {
+	case a.Class == access.Node:
+		if flagged[history.DimSource] || flagged[history.DimClient] {
+			return
+		}
+		n := &d.store.Nodes
+		n.Lock()
+		n.Sets[history.DimClient].Teach(b, c.ClientKey, c.ClientText, t)
+		if c.Source.Network != "" {
+			n.Sets[history.DimSource].Teach(b, a.Source.Key, c.Source.Network, t)
+		}
+		n.Unlock()
+		if a.Source.Addr.IsValid() {
+			key := access.Key(a.Principal[len("system:node:"):])
+			if old, _, ok := d.store.NodeAddrs.Get(key); !ok || old != a.Source.Addr {
+				d.store.NodeAddrs.Put(a.Principal, key, a.Source.Addr)
+			}
+		}
+	case a.Class == access.ServiceAccount && a.Event.User.PodUID != "" && !a.Source.Inside && !flagged[history.DimSource] && !c.FirstAccess():
+		s := &d.store.Accounts
+		s.Lock()
+		s.Sets[history.DimSource].Teach(b, a.Source.Key, c.Source.Text(), t)
+		s.Unlock()
+	}
+}
+
+// suspect remembers the address of something of medium severity or more that
+// was not called out before.
+func (d *Detector) suspect(c *rule.Case) {
+	if !c.Source.Addr.IsValid() {
+		return
+	}
+	fresh := false
+	for i := range c.Findings {
+		fresh = fresh || !c.Findings[i].Repeat && c.Findings[i].Severity >= rule.Medium
+	}
+	if !fresh {
+		return
+	}
+	key := access.AddrKey(c.Source.Addr)
+	if s, owner, ok := d.store.Suspicious.Get(key); ok && owner != c.Principal && c.Time-s.At <= int64(10*time.Minute) {
+		return
+	}
+	d.store.Suspicious.Put(strings.Clone(c.Principal), key, history.Suspicion{At: c.Time})
 }

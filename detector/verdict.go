@@ -25,4 +25,6 @@ type Verdict struct {
 	Outcome       string // allowed, denied, unauthenticated or error
 	AuditID       string // cut
 	Techniques    []string
+
+	addr []byte // SourceIP's memory
 }

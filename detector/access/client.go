@@ -1,0 +1,296 @@
+package access
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Build says how a client-go program was built.
+type Build uint8
+
+// Builds. Released carries a commit, Unstamped ends in kubernetes/$Format
+// (built without version flags: most controllers, and most attack tools),
+// NoBuild is everything that is not of client-go's form.
+const (
+	NoBuild Build = iota
+	Released
+	Unstamped
+)
+
+func (b Build) String() string { return [...]string{"", "", "$Format"}[b] }
+
+// Shape is what a user agent looks like, whoever sent it.
+type Shape uint8
+
+// Shapes.
+const (
+	Ordinary Shape = iota
+	Empty          // no user agent
+	Tool           // scripting client or attack tool
+	Forged         // a shape that the named program never sends
+)
+
+// Client is a user agent reduced to what stays the same over upgrades.
+type Client struct {
+	Product  string // lower case is not applied: client-go names are exact
+	Platform string // os/arch, or ""
+	Build    Build
+	Shape    Shape
+	Key      uint64 // identifies product, platform and build
+}
+
+// userAgentLimit is where the API server cuts a user agent
+// (k8s.io/apiserver/pkg/audit: maxUserAgentLength, "...TRUNCATED").
+const userAgentLimit = 1024
+
+// ParseClient reads a user agent as sent. The result aliases ua.
+//
+// client-go's form (k8s.io/client-go/rest.DefaultKubernetesUserAgent) is
+// name/version (os/arch) kubernetes/commit[/suffix]. Other programs are known by
+// their first product token.
+func ParseClient(ua string) Client {
+	var c Client
+	if strings.TrimSpace(ua) == "" {
+		c.Shape = Empty
+		c.Key = c.Hash()
+		return c
+	}
+	c.Product, c.Platform = product(ua), platform(ua)
+	family, commit := lastProduct(ua)
+	switch {
+	case family == "kubernetes" && strings.HasPrefix(commit, "$Format"):
+		c.Build = Unstamped
+	case family == "kubernetes" && c.Platform != "":
+		c.Build = Released
+	case family != "" && c.Platform != "" && strings.HasPrefix(c.Product, family):
+		// A program of many controllers, each with a name of its own
+		// (cert-manager-certificates-issuing/… cert-manager/commit): the
+		// program is what stays the same.
+		c.Product = family
+		c.Build = Released
+	}
+	c.Shape = shape(ua, &c)
+	c.Key = c.Hash()
+	return c
+}
+
+// Hash identifies product, platform and build as they are now.
+func (c *Client) Hash() uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.WriteString(c.Product)
+	_, _ = d.Write(zero)
+	_, _ = d.WriteString(c.Platform)
+	_, _ = d.Write(zero)
+	_, _ = d.Write([]byte{byte(c.Build)})
+	return d.Sum64()
+}
+
+// AppendText appends the normalised client: "kubectl linux/amd64".
+func (c *Client) AppendText(dst []byte) []byte {
+	if c.Shape == Empty {
+		return append(dst, "none"...)
+	}
+	dst = append(dst, c.Product...)
+	if c.Platform != "" {
+		dst = append(dst, ' ')
+		dst = append(dst, c.Platform...)
+	}
+	if c.Build == Unstamped {
+		dst = append(dst, " $Format"...)
+	}
+	return dst
+}
+
+// Text is AppendText as a new string.
+func (c *Client) Text() string { return string(c.AppendText(nil)) }
+
+// product is the text before the first "/", or before the first space where
+// that comes first and no version follows; never the version.
+func product(ua string) string {
+	ua = strings.TrimLeft(ua, " \t")
+	slash := strings.IndexByte(ua, '/')
+	paren := strings.IndexByte(ua, '(')
+	end := len(ua)
+	if slash >= 0 {
+		end = slash
+	}
+	if paren >= 0 && paren < end {
+		end = paren
+	}
+	return strings.TrimRight(ua[:end], " \t")
+}
+
+// platform is the os/arch pair of client-go's form, or "".
+func platform(ua string) string {
+	open := strings.IndexByte(ua, '(')
+	if open < 0 {
+		return ""
+	}
+	rest := ua[open+1:]
+	end := strings.IndexByte(rest, ')')
+	if end < 0 || end > 32 {
+		return ""
+	}
+	p := rest[:end]
+	slash := false
+	for i := 0; i < len(p); i++ {
+		switch ch := p[i]; {
+		case ch == '/' && !slash && i > 0:
+			slash = true
+		case ch >= 'a' && ch <= 'z', ch >= '0' && ch <= '9', ch == '_':
+		default:
+			return ""
+		}
+	}
+	if !slash {
+		return ""
+	}
+	return p
+}
+
+// lastProduct splits "… (os/arch) family/commit[/suffix]" into its parts.
+func lastProduct(ua string) (family, commit string) {
+	end := strings.IndexByte(ua, ')')
+	if end < 0 {
+		return "", ""
+	}
+	rest := strings.TrimLeft(ua[end+1:], " ")
+	if sp := strings.IndexByte(rest, ' '); sp >= 0 {
+		rest = rest[:sp]
+	}
+	family, commit, ok := strings.Cut(rest, "/")
+	if !ok {
+		return "", ""
+	}
+	return family, commit
+}
+
+// stamped are programs whose every release carries platform and commit, so that
+// any other shape under their name is made up.
+var stamped = map[string]bool{
+	"kubectl": true, "kubelet": true, "kube-proxy": true, "kube-apiserver": true,
+	"kube-scheduler": true, "kube-controller-manager": true,
+}
+
+// tools are product tokens of scripting clients, in lower case, from the lists
+// of published rules (see AUDIT-EVENTS.md); compared whole, never as a prefix.
+var tools = map[string]bool{
+	"curl": true, "wget": true, "python-requests": true, "python-urllib": true, "python-httpx": true,
+	"python": true, "aiohttp": true, "go-http-client": true, "java": true, "okhttp": true,
+	"apache-httpclient": true, "node-fetch": true, "node": true, "axios": true, "undici": true, "bun": true, "deno": true,
+	"php": true, "guzzle": true, "guzzlehttp": true, "ruby": true, "libwww-perl": true, "lwp": true, "lwp-request": true,
+	"powershell": true, "windowspowershell": true, "postmanruntime": true, "httpie": true, "restsharp": true, "mozilla": true,
+	"insomnia": true, "faraday": true, "rest-client": true, "python3": true, "perl": true, "libcurl": true, "pycurl": true,
+	"got": true, "reqwest": true, "hyper": true, "aria2": true, "httpx": true, "nuclei": true, "burp": true,
+	"kdigger": true, "peirates": true, "rakkess": true, "access_matrix": true, "who_can": true, "kubectl-who_can": true,
+	"kubectl-who-can": true, "kubectl-access_matrix": true, "kubectl-rakkess": true,
+	"trufflehog": true, "azurehound": true, "kube-hunter": true, "kubehound": true, "kubehound-collector": true,
+	"swagger-codegen": true, "kubeletctl": true, "kubesploit": true, "metasploit": true, "nmap": true, "sqlmap": true,
+	"masscan": true, "zgrab": true, "nikto": true, "gobuster": true, "ffuf": true, "feroxbuster": true,
+}
+
+// toolMarks are found anywhere in a user agent.
+var toolMarks = []string{"stratus-red-team", "kubehound-collector", "kali", "peirates", "python-requests/", "nmap scripting"}
+
+func shape(ua string, c *Client) Shape {
+	if isTool(ua, c.Product) {
+		return Tool
+	}
+	if len(ua) >= userAgentLimit || !utf8.ValidString(ua) || hasControl(ua) || c.Product == "" {
+		return Forged
+	}
+	if stamped[c.Product] && (c.Build != Released || strings.Contains(ua, "/v0.0.0")) {
+		return Forged
+	}
+	return Ordinary
+}
+
+func isTool(ua, product string) bool {
+	var low [32]byte
+	if n := len(product); n > 0 && n <= len(low) {
+		for i := 0; i < n; i++ {
+			ch := product[i]
+			if ch >= 'A' && ch <= 'Z' {
+				ch += 'a' - 'A'
+			}
+			low[i] = ch
+		}
+		if tools[string(low[:n])] {
+			return true
+		}
+		// "curl", "Python 3.11 aiohttp": a product with words after it.
+		for i, ch := range low[:n] {
+			if ch == ' ' {
+				if tools[string(low[:i])] {
+					return true
+				}
+				break
+			}
+		}
+	}
+	for _, m := range toolMarks {
+		if containsWordFold(ua, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// containsWordFold says whether s holds word, in any case, with no letter or
+// digit right before it nor, if word ends in a letter, right after it.
+func containsWordFold(s, word string) bool {
+	first := word[0]
+	for i := 0; i+len(word) <= len(s); i++ {
+		if lower(s[i]) != first || !strings.EqualFold(s[i:i+len(word)], word) {
+			continue
+		}
+		if i > 0 && alnum(s[i-1]) {
+			continue
+		}
+		end := i + len(word)
+		if end < len(s) && alnum(word[len(word)-1]) && alnum(s[end]) {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		return b + 'a' - 'A'
+	}
+	return b
+}
+
+func alnum(b byte) bool {
+	b = lower(b)
+	return b >= 'a' && b <= 'z' || b >= '0' && b <= '9'
+}
+
+func hasControl(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 && s[i] != '\t' || s[i] == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+// Pretends says whether the client names a control-plane program that an
+// identity of the class never is.
+func (c *Client) Pretends(class Class) bool {
+	switch c.Product {
+	case "kubelet":
+		return class != Node
+	case "kube-apiserver", "kube-scheduler":
+		return class != Component
+	case "kube-controller-manager":
+		// runs its controllers under service accounts of kube-system
+		return class != Component && class != ServiceAccount
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package detector
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+
+	"github.com/secretwatch/secretwatch/detector/audit"
+)
+
+// dedup remembers the requests judged lately: webhook batches are sent again
+// whole after an error, some clouds log an event in two categories, and a watch
+// has an event at its start and one at its end.
+//
+// The audit id alone does not identify a request, since the client may choose
+// it (Audit-ID header); user, verb, URI and the time at which the API server
+// received the request belong to the key.
+type dedup struct {
+	mu   sync.Mutex
+	seed maphash.Seed
+	cur  map[uint64]struct{}
+	old  map[uint64]struct{}
+}
+
+// dedupSize is how many requests a generation holds. Two are kept.
+const dedupSize = 1 << 15
+
+func newDedup() *dedup {
+	return &dedup{seed: maphash.MakeSeed(), cur: make(map[uint64]struct{})}
+}
+
+// seen reports whether the request was there before, and remembers it.
+func (d *dedup) seen(ev *audit.Event) bool {
+	key := d.key(ev)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.cur[key]; ok {
+		return true
+	}
+	_, before := d.old[key]
+	if len(d.cur) >= dedupSize {
+		d.old, d.cur = d.cur, d.old
+		if d.cur == nil {
+			d.cur = make(map[uint64]struct{}, dedupSize)
+		}
+		clear(d.cur)
+	}
+	d.cur[key] = struct{}{}
+	return before
+}
+
+func (d *dedup) key(ev *audit.Event) uint64 {
+	var h maphash.Hash
+	h.SetSeed(d.seed)
+	for _, s := range [...]string{ev.AuditID, ev.User.Username, ev.Verb, ev.RequestURI} {
+		_, _ = h.WriteString(s)
+		_ = h.WriteByte(0)
+	}
+	var t [8]byte
+	binary.LittleEndian.PutUint64(t[:], uint64(ev.Time))
+	_, _ = h.Write(t[:])
+	return h.Sum64()
+}

@@ -1,0 +1,75 @@
+package history
+
+import (
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// Fair is a bounded table whose entries have owners: an owner that floods it
+// displaces entries of its own only. Safe for concurrent use.
+type Fair[V any] struct {
+	mu     sync.Mutex
+	owners *simplelru.LRU[string, *simplelru.LRU[uint64, V]]
+	index  map[uint64]string // key -> owner
+	each   int
+}
+
+// NewFair returns a table of at most owners owners with at most each entries.
+func NewFair[V any](owners, each int) *Fair[V] {
+	f := &Fair[V]{index: make(map[uint64]string), each: each}
+	f.owners, _ = simplelru.NewLRU(owners, func(_ string, l *simplelru.LRU[uint64, V]) { l.Purge() })
+	return f
+}
+
+// Put stores a value, displacing the owner's least recently stored one if it
+// has too many. A key has one value, whoever stored it last.
+func (f *Fair[V]) Put(owner string, key uint64, v V) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if old, ok := f.index[key]; ok && old != owner {
+		if l, ok := f.owners.Peek(old); ok {
+			l.Remove(key)
+		}
+	}
+	l, ok := f.owners.Get(owner)
+	if !ok {
+		l, _ = simplelru.NewLRU(f.each, func(k uint64, _ V) { delete(f.index, k) })
+		f.owners.Add(owner, l)
+	}
+	l.Add(key, v)
+	f.index[key] = owner
+}
+
+// Get returns the value of a key and who stored it.
+func (f *Fair[V]) Get(key uint64) (v V, owner string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	owner, ok = f.index[key]
+	if !ok {
+		return v, "", false
+	}
+	l, _ := f.owners.Peek(owner)
+	v, ok = l.Peek(key)
+	return v, owner, ok
+}
+
+// Len is the number of entries.
+func (f *Fair[V]) Len() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.index)
+}
+
+// Each calls f for all entries, oldest first per owner.
+func (f *Fair[V]) Each(do func(owner string, key uint64, v V)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, owner := range f.owners.Keys() {
+		l, _ := f.owners.Peek(owner)
+		for _, k := range l.Keys() {
+			v, _ := l.Peek(k)
+			do(owner, k, v)
+		}
+	}
+}

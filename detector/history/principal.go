@@ -1,0 +1,205 @@
+package history
+
+import "net/netip"
+
+// Dim names a dimension of a principal's history.
+type Dim uint8
+
+// Dimensions held as Sets.
+const (
+	DimSource    Dim = iota // normalised source addresses
+	DimClient               // normalised user agents
+	DimNamespace            // namespaces of objects
+	DimScope                // what goes beyond reading objects: cluster-wide lists, minting, impersonation
+	NumDims
+)
+
+func (d Dim) String() string {
+	return [...]string{"source", "client", "namespace", "scope"}[d]
+}
+
+// Principal is what is remembered of one identity. Its owner's lock protects it.
+type Principal struct {
+	Name string
+	// First and Last are the times of the first and the newest access that
+	// taught; 0 before there was one.
+	First, Last int64
+	// Flagged is when the principal was called unusual, 0 if it never was or
+	// has served its probation.
+	Flagged int64
+	// Returned: it was flagged for coming back after a pause, as it used to be.
+	Returned bool
+
+	Sets    [NumDims]Set
+	Objects Objects
+	Burst   Burst // objects new to it that it read
+	Strange Burst // those it read through sources or clients on probation
+	Deleted Burst // objects it deleted and had not made
+	Denials Denials
+	Homes   Homes
+	Said    Said
+}
+
+// Status says what the principal as a whole is at t.
+func (p *Principal) Status(b *Bounds, t int64) Status {
+	switch {
+	case p.Last == 0 && p.Flagged == 0:
+		return New
+	case p.Last != 0 && expired(p.Last, t, b.Window):
+		return Expired
+	case p.Flagged != 0 && t <= addTime(p.Flagged, b.Probation):
+		return Probation
+	case p.Last == 0:
+		return New
+	}
+	return Known
+}
+
+// Denials remembers the objects a principal was denied, so that retries are
+// told from probing. The zero value is empty and ready.
+type Denials struct {
+	list []denial
+}
+
+type denial struct {
+	key         uint64
+	first, last int64
+}
+
+const maxDenials = 64
+
+// Note records a denial at t. It reports whether the same object was denied
+// within the window before (a retry), and how many distinct objects, this one
+// included, were denied for the first time within span.
+func (d *Denials) Note(b *Bounds, key uint64, t, span int64) (retry bool, count int) {
+	at, old := -1, 0
+	for i := range d.list {
+		r := &d.list[i]
+		if r.key == key {
+			at = i
+		} else if r.first >= t-span && r.first <= t {
+			count++
+		}
+		if r.last < d.list[old].last {
+			old = i
+		}
+	}
+	count++
+	switch {
+	case at >= 0:
+		r := &d.list[at]
+		retry = !expired(r.last, t, b.Window)
+		if !retry {
+			r.first = t
+		}
+		r.last = max(r.last, t)
+	case len(d.list) < maxDenials:
+		d.list = append(d.list, denial{key, t, t})
+	default:
+		d.list[old] = denial{key, t, t}
+	}
+	return retry, count
+}
+
+// Said remembers which findings were reported, so that each is first once. The
+// zero value is empty and ready.
+type Said struct {
+	prints []said
+}
+
+type said struct {
+	print uint64
+	at    int64
+}
+
+const maxSaid = 64
+
+// First reports whether the fingerprint was not reported within the probation
+// before t, and remembers that it is now.
+func (s *Said) First(b *Bounds, print uint64, t int64) bool {
+	oldest := 0
+	for i := range s.prints {
+		p := &s.prints[i]
+		if p.print == print {
+			if t <= addTime(p.at, b.Probation) {
+				return false
+			}
+			p.at = t
+			return true
+		}
+		if p.at < s.prints[oldest].at {
+			oldest = i
+		}
+	}
+	if len(s.prints) < maxSaid {
+		s.prints = append(s.prints, said{print, t})
+	} else {
+		s.prints[oldest] = said{print, t}
+	}
+	return true
+}
+
+// Homes remembers where credentials live: pods by uid, certificates by
+// fingerprint. The zero value is empty and ready.
+type Homes struct {
+	list []Home
+}
+
+// Home is where one credential, or all tokens of one pod, were first used.
+type Home struct {
+	Key   uint64     // pod uid or certificate
+	Token uint64     // the very token last used at home, 0 where events do not name it
+	Addr  netip.Addr // home
+	Other netip.Addr // a second address of the same home: the other IP family, or the pod's node
+	Last  int64      // newest use at home
+
+	Away   netip.Addr // where it was seen besides
+	AwayAt int64
+}
+
+// Find returns the home of a credential, or nil.
+func (h *Homes) Find(key uint64) *Home {
+	for i := range h.list {
+		if h.list[i].Key == key {
+			return &h.list[i]
+		}
+	}
+	return nil
+}
+
+// Len is the number of homes remembered.
+func (h *Homes) Len() int { return len(h.list) }
+
+// Settle remembers a home, displacing the one that was silent longest where
+// there are more than the bounds allow.
+func (h *Homes) Settle(b *Bounds, home Home) *Home {
+	if len(h.list) < b.MaxValues {
+		h.list = append(h.list, home)
+		return &h.list[len(h.list)-1]
+	}
+	o := 0
+	for i := range h.list {
+		if h.list[i].Last < h.list[o].Last {
+			o = i
+		}
+	}
+	h.list[o] = home
+	return &h.list[o]
+}
+
+// TextOf returns the text that stands for t: the one remembered under key where
+// it is the same, so that looking up what is known allocates nothing, else a
+// new string.
+func (p *Principal) TextOf(d Dim, key uint64, t interface{ AppendText([]byte) []byte }) string {
+	var scratch [128]byte
+	text := t.AppendText(scratch[:0])
+	set := &p.Sets[d]
+	for _, vals := range [...][]Value{set.vals, set.trial} {
+		for i := range vals {
+			if vals[i].Key == key && vals[i].Text == string(text) {
+				return vals[i].Text
+			}
+		}
+	}
+	return string(text)
+}

@@ -1,0 +1,297 @@
+// Package history remembers, within bounds, what each principal was seen doing.
+//
+// All times are event times in nanoseconds since the Unix epoch; nothing here
+// looks at a clock. Events may come in any order.
+package history
+
+import "math"
+
+// Status is what a set can say of a value at a time.
+type Status uint8
+
+// Statuses. Unsure stands for a value that is not remembered in a set that had
+// to forget values younger than the window: it may have been known.
+const (
+	New       Status = iota // never seen
+	Expired                 // last seen more than the window ago
+	Known                   // seen within the window
+	Probation               // flagged less than the probation ago
+	Unsure                  // the set has forgotten too much to tell
+)
+
+func (s Status) String() string {
+	return [...]string{"new", "expired", "known", "probation", "evicted"}[s]
+}
+
+// Value is one remembered value of a dimension.
+type Value struct {
+	Key   uint64
+	Text  string // for people; empty where only the key is kept
+	First int64
+	Last  int64
+	Count uint32
+	// Flagged is when the value was called out, 0 for one that never was or
+	// has served its probation.
+	Flagged int64
+}
+
+// Bounds of sets and how long values count.
+type Bounds struct {
+	Window    int64 // ns a value stays known after it was last seen
+	Probation int64 // ns a flagged value stays on probation
+	MaxValues int   // established values a set
+}
+
+// junk is the room a set of max established values has for values on probation:
+// enough to follow an intruder, too little to matter.
+func junk(max int) int {
+	return min(max, 16)
+}
+
+// ghosts is how many keys of forgotten values a set goes on recognising.
+func ghosts(max int) int { return 4 * max }
+
+// Set remembers values of one dimension: established ones, bounded and evicted
+// in LRU order, and apart from them values on probation, so that junk only
+// ever pushes out junk. The zero Set is empty and ready. It has no lock: who
+// owns it has one.
+type Set struct {
+	vals  []Value // established, in no order
+	trial []Value // on probation
+	ghost []ghost // forgotten before they expired
+	next  int     // next ghost to overwrite
+	lost  int64   // newest last of a ghost that was overwritten; 0 for none
+}
+
+// ghost is what remains of a value that had to make room while still known.
+type ghost struct {
+	key  uint64
+	last int64
+}
+
+// Len is the number of established values.
+func (s *Set) Len() int { return len(s.vals) }
+
+// Forgetful says whether the set had to forget values that were still known.
+func (s *Set) Forgetful() bool { return len(s.ghost) > 0 }
+
+// Each calls f for all established values, then for those on probation.
+func (s *Set) Each(f func(v *Value)) {
+	for i := range s.vals {
+		f(&s.vals[i])
+	}
+	for i := range s.trial {
+		f(&s.trial[i])
+	}
+}
+
+// find looks for a key. Where a client chooses the text behind the key, match
+// is that text and has to be equal too: the keys are no cryptographic hashes.
+// An empty match matches any text.
+func find(vals []Value, key uint64, match string) *Value {
+	for i := range vals {
+		if vals[i].Key == key && (match == "" || vals[i].Text == match) {
+			return &vals[i]
+		}
+	}
+	return nil
+}
+
+// Find returns the value with the key (and text, unless match is empty), or
+// nil. It is valid until the set next changes.
+func (s *Set) Find(key uint64, match string) *Value {
+	if v := find(s.vals, key, match); v != nil {
+		return v
+	}
+	return find(s.trial, key, match)
+}
+
+// Status says what a value is at time t.
+func (s *Set) Status(b *Bounds, key uint64, match string, t int64) Status {
+	if v := find(s.vals, key, match); v != nil {
+		if expired(v.Last, t, b.Window) {
+			return Expired
+		}
+		return Known
+	}
+	if v := find(s.trial, key, match); v != nil {
+		switch {
+		case expired(v.Last, t, b.Window):
+			return Expired
+		case t <= addTime(v.Flagged, b.Probation):
+			return Probation
+		}
+		return Known
+	}
+	for _, g := range s.ghost {
+		if g.key == key && !expired(g.last, t, b.Window) {
+			return Unsure
+		}
+	}
+	if s.lost != 0 && !expired(s.lost, t, b.Window) {
+		return Unsure
+	}
+	return New
+}
+
+func expired(last, t, window int64) bool {
+	return last < t-window && t-window < t
+}
+
+func addTime(t, d int64) int64 {
+	if t > math.MaxInt64-d {
+		return math.MaxInt64
+	}
+	return t + d
+}
+
+// Teach records that a value was seen and fits: it is established, or stays
+// so, or has served its probation. text is kept: pass a string that lasts.
+func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
+	match := text
+	if v := find(s.vals, key, match); v != nil {
+		v.touch(t)
+		return
+	}
+	if v := find(s.trial, key, match); v != nil {
+		v.touch(t)
+		if t <= addTime(v.Flagged, b.Probation) {
+			return
+		}
+		// Served. It may take a free or an expired place among the established,
+		// never that of one still in use.
+		if i := s.place(b, t, false); i >= 0 {
+			moved := *v
+			moved.Flagged = 0
+			s.dropTrial(v)
+			s.put(b, i, moved, t)
+		}
+		return
+	}
+	i := s.place(b, t, true)
+	s.put(b, i, Value{Key: key, Text: text, First: t, Last: t, Count: 1}, t)
+}
+
+// Flag records that a value was seen and called out: its probation begins, or
+// begins again if it had expired.
+func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
+	match := text
+	v := find(s.trial, key, match)
+	if v == nil {
+		if old := find(s.vals, key, match); old != nil {
+			// Known long ago: what it was before no longer counts.
+			s.dropEstablished(old)
+		}
+		if len(s.trial) < junk(b.MaxValues) {
+			s.trial = append(s.trial, Value{})
+			v = &s.trial[len(s.trial)-1]
+		} else {
+			v = oldest(s.trial)
+		}
+		*v = Value{Key: key, Text: text, First: t, Last: t, Count: 1, Flagged: t}
+		return
+	}
+	if expired(v.Last, t, b.Window) {
+		v.First, v.Count, v.Flagged = t, 0, t
+	}
+	v.touch(t)
+}
+
+// Remove forgets a value and reports whether it was there.
+func (s *Set) Remove(key uint64, match string) bool {
+	if v := find(s.vals, key, match); v != nil {
+		s.dropEstablished(v)
+		return true
+	}
+	if v := find(s.trial, key, match); v != nil {
+		s.dropTrial(v)
+		return true
+	}
+	return false
+}
+
+func (v *Value) touch(t int64) {
+	v.First = min(v.First, t)
+	v.Last = max(v.Last, t)
+	if v.Count < math.MaxUint32 {
+		v.Count++
+	}
+}
+
+// place finds room for one more established value: len(vals) to append, the
+// index of one to overwrite, or -1 if none may be displaced. Displaced goes
+// first what expired, then what was seen only once, then the least recently
+// seen.
+func (s *Set) place(b *Bounds, t int64, displace bool) int {
+	if len(s.vals) < b.MaxValues {
+		return len(s.vals)
+	}
+	gone, once, lru := -1, -1, -1
+	for i := range s.vals {
+		v := &s.vals[i]
+		if expired(v.Last, t, b.Window) && (gone < 0 || v.Last < s.vals[gone].Last) {
+			gone = i
+		}
+		if v.Count == 1 && (once < 0 || v.Last < s.vals[once].Last) {
+			once = i
+		}
+		if lru < 0 || v.Last < s.vals[lru].Last {
+			lru = i
+		}
+	}
+	switch {
+	case gone >= 0:
+		return gone
+	case !displace:
+		return -1
+	case once >= 0:
+		return once
+	}
+	return lru
+}
+
+// put stores v at i as found by place, remembering what it displaces.
+func (s *Set) put(b *Bounds, i int, v Value, t int64) {
+	if i == len(s.vals) {
+		s.vals = append(s.vals, v)
+		return
+	}
+	if old := &s.vals[i]; !expired(old.Last, t, b.Window) {
+		s.forget(ghost{old.Key, old.Last}, b.MaxValues)
+	}
+	s.vals[i] = v
+}
+
+func (s *Set) forget(g ghost, maxValues int) {
+	if len(s.ghost) < ghosts(maxValues) {
+		s.ghost = append(s.ghost, g)
+		return
+	}
+	s.lost = max(s.lost, s.ghost[s.next].last)
+	s.ghost[s.next] = g
+	s.next = (s.next + 1) % len(s.ghost)
+}
+
+func oldest(vals []Value) *Value {
+	o := &vals[0]
+	for i := range vals {
+		if vals[i].Last < o.Last {
+			o = &vals[i]
+		}
+	}
+	return o
+}
+
+func (s *Set) dropTrial(v *Value) {
+	last := len(s.trial) - 1
+	*v = s.trial[last]
+	s.trial[last] = Value{}
+	s.trial = s.trial[:last]
+}
+
+func (s *Set) dropEstablished(v *Value) {
+	last := len(s.vals) - 1
+	*v = s.vals[last]
+	s.vals[last] = Value{}
+	s.vals = s.vals[:last]
+}

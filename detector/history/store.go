@@ -1,0 +1,207 @@
+package history
+
+import (
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// Minted is a service account token somebody asked for.
+type Minted struct {
+	Minter string
+	Source uint64     // normalised source of the request
+	Addr   netip.Addr // its address
+	Target string     // user name of the service account
+	Clean  bool       // from the minter's established source and client
+	At     int64
+}
+
+// Suspicion is an address from which something of medium severity or more came.
+type Suspicion struct {
+	At int64
+}
+
+// Store holds the history of all principals. Safe for concurrent use: one lock
+// a shard of principals, and one each for what principals share.
+type Store struct {
+	Bounds Bounds
+	// Minted finds tokens by their credential id.
+	Minted *Fair[Minted]
+	// Suspicious finds addresses by key.
+	Suspicious *Fair[Suspicion]
+
+	// NodeAddrs holds the address of each node by the key of its name.
+	NodeAddrs *Fair[netip.Addr]
+
+	shards []Shard
+	start  atomic.Int64 // time of the first event, 0 before
+
+	// Shared habits, each under its own lock, always taken after a shard's.
+	Nodes      Shared // what all nodes have in common
+	Forwarders Shared // peers that forward for others, as sources
+	Accounts   Shared // what all service accounts have in common: addresses out of the cluster
+}
+
+// Shared is a Principal record that many principals contribute to.
+type Shared struct {
+	sync.Mutex
+	Principal
+}
+
+// Shard is a part of the principals under one lock.
+type Shard struct {
+	sync.Mutex
+	bounds *Bounds
+	known  *simplelru.LRU[string, *Principal] // taught, and not on probation
+	fresh  *simplelru.LRU[string, *Principal] // everybody else
+	cap    int                                // of known
+	ghosts []ghost
+	next   int
+	lost   int64
+}
+
+// maxShards is how many locks principals are spread over where there are enough
+// principals for the bound to stay near exact.
+const maxShards = 16
+
+// NewStore returns an empty store for at most principals principals that are
+// known, and room for an eighth as many that are not yet.
+func NewStore(b Bounds, principals int) *Store {
+	s := &Store{
+		Bounds:     b,
+		Minted:     NewFair[Minted](1024, 256),
+		Suspicious: NewFair[Suspicion](1024, 32),
+		NodeAddrs:  NewFair[netip.Addr](8192, 1),
+	}
+	n := 1
+	if principals >= 1024 {
+		n = maxShards
+	}
+	s.shards = make([]Shard, n)
+	each := (principals + n - 1) / n
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.bounds = &s.Bounds
+		sh.cap = each
+		sh.known, _ = simplelru.NewLRU[string, *Principal](each, nil)
+		sh.fresh, _ = simplelru.NewLRU[string, *Principal](max(each/8, 8), nil)
+	}
+	return s
+}
+
+// Start returns the time of the first event, setting it to t if there was none.
+func (s *Store) Start(t int64) int64 {
+	if start := s.start.Load(); start != 0 {
+		return start
+	}
+	s.start.CompareAndSwap(0, t)
+	return s.start.Load()
+}
+
+// Shard returns the shard a principal belongs to. Lock it before anything else.
+func (s *Store) Shard(name string) *Shard {
+	if len(s.shards) == 1 {
+		return &s.shards[0]
+	}
+	return &s.shards[xxhash.Sum64String(name)%uint64(len(s.shards))]
+}
+
+// Get returns the record of a principal, a new one if there is none. It is
+// valid while the shard is locked. unsure says that the principal is not
+// remembered but may have been known: the shard had to forget principals.
+func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
+	if p, ok := sh.known.Get(name); ok {
+		return p, false
+	}
+	if p, ok := sh.fresh.Get(name); ok {
+		return p, false
+	}
+	p = &Principal{Name: strings.Clone(name)}
+	sh.fresh.Add(p.Name, p)
+	key := xxhash.Sum64String(name)
+	for _, g := range sh.ghosts {
+		if g.key == key && !expired(g.last, t, sh.bounds.Window) {
+			return p, true
+		}
+	}
+	return p, sh.lost != 0 && !expired(sh.lost, t, sh.bounds.Window)
+}
+
+// Teach records that an access of p at t fits. Once p is known, and not on
+// probation, it takes a place among the known, which others on probation
+// cannot displace.
+func (sh *Shard) Teach(p *Principal, t int64, learning bool) {
+	if p.First == 0 || t < p.First {
+		p.First = t
+	}
+	p.Last = max(p.Last, t)
+	if p.Flagged != 0 {
+		if t <= addTime(p.Flagged, sh.bounds.Probation) {
+			return
+		}
+		p.Flagged = 0
+	}
+	if sh.known.Contains(p.Name) {
+		return
+	}
+	// Len at capacity: somebody has to go.
+	if _, old, ok := sh.known.GetOldest(); ok && sh.full() {
+		gone := expired(old.Last, t, sh.bounds.Window)
+		if !gone && !learning {
+			return
+		}
+		sh.known.RemoveOldest()
+		if !gone {
+			sh.forget(old)
+		}
+	}
+	sh.fresh.Remove(p.Name)
+	sh.known.Add(p.Name, p)
+}
+
+func (sh *Shard) full() bool { return sh.known.Len() >= sh.cap }
+
+// maxGhosts is how many forgotten principals a shard goes on recognising.
+const maxGhosts = 1024
+
+func (sh *Shard) forget(p *Principal) {
+	g := ghost{xxhash.Sum64String(p.Name), p.Last}
+	if len(sh.ghosts) < maxGhosts {
+		sh.ghosts = append(sh.ghosts, g)
+		return
+	}
+	sh.lost = max(sh.lost, sh.ghosts[sh.next].last)
+	sh.ghosts[sh.next] = g
+	sh.next = (sh.next + 1) % maxGhosts
+}
+
+// Each calls f for all principals, shard by shard under its lock.
+func (s *Store) Each(f func(p *Principal)) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.Lock()
+		for _, p := range sh.known.Values() {
+			f(p)
+		}
+		for _, p := range sh.fresh.Values() {
+			f(p)
+		}
+		sh.Unlock()
+	}
+}
+
+// Len counts known principals and those that are not known yet.
+func (s *Store) Len() (known, fresh int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.Lock()
+		known += sh.known.Len()
+		fresh += sh.fresh.Len()
+		sh.Unlock()
+	}
+	return known, fresh
+}

@@ -1,0 +1,228 @@
+package rule
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// credentialReuse sees one credential used in two places: the token of a pod
+// away from that pod, a certificate away from its node, a minted token away
+// from its minter and the cluster, and a new source that a principal uses in
+// turn with one it is known from. A laptop that merely moves is none of these.
+type credentialReuse struct{}
+
+var credentialReuseInfo = Info{
+	ID:         "credential-reuse",
+	Title:      "Kubernetes Credential Used From a Second Source",
+	Techniques: []string{"T1550.001", "T1528", "T1552.007"},
+}
+
+const (
+	// inTurn is how close together uses from two sources have to be to count
+	// as going on side by side.
+	inTurn = int64(15 * time.Minute)
+	// restart is how long a pod takes at least to come up elsewhere, its
+	// sandbox made anew: sooner means two places at once.
+	restart = int64(30 * time.Second)
+)
+
+func (credentialReuse) Info() *Info { return &credentialReuseInfo }
+
+func (credentialReuse) Judge(c *Case) {
+	if c.Class == access.Anonymous || !c.Source.Addr.IsValid() {
+		return
+	}
+	user := &c.Event.User
+	certificate := strings.HasPrefix(user.CredentialID, "X509") && (c.Class == access.Node || c.Class == access.Component)
+	switch {
+	case user.PodUID != "":
+		podToken(c)
+	case certificate:
+		machineCertificate(c)
+	case mintedAway(c):
+	default:
+		inTurns(c)
+	}
+}
+
+// podToken judges tokens bound to a pod (user.extra pod-uid).
+func podToken(c *Case) {
+	user := &c.Event.User
+	addr := c.Source.Addr
+	key, token := access.Key(user.PodUID), uint64(0)
+	if user.CredentialID != "" {
+		token = access.Key(user.CredentialID)
+	}
+	home := c.P.Homes.Find(key)
+	if home == nil {
+		if c.Source.Inside || c.Learning || c.Status[history.DimSource] == history.Known || c.usedByPods() {
+			if c.Outcome == access.Allowed {
+				c.P.Homes.Settle(&c.Store.Bounds, history.Home{Key: key, Token: token, Addr: addr, Last: c.Time})
+			}
+			return
+		}
+		// A pod nobody has seen, out of the cluster, where no pod was seen yet.
+		c.podAway(key, netip.Addr{})
+		return
+	}
+	if addr == home.Addr || addr == home.Other {
+		// Back home with the very token that moved in elsewhere meanwhile: one
+		// of the two is not the pod.
+		home.Token, home.Last = token, max(home.Last, c.Time)
+		return
+	}
+	switch {
+	case c.Learning:
+		home.Other = addr
+		return
+	case !home.Other.IsValid() && c.Source.Inside && (addr.Is4() != home.Addr.Is4() || c.ownNode(addr)):
+		// Dual-stack, or masqueraded behind its node on some ways.
+		home.Other = addr
+		return
+	case !c.Source.Inside:
+		if c.Status[history.DimSource] == history.Known || c.usedByPods() {
+			return
+		}
+	case token != 0 && token != home.Token:
+		// A sandbox made anew after its node restarted: same pod, new address,
+		// and a new token, since kubelets do not keep tokens over restarts.
+		home.Addr, home.Other, home.Token, home.Last = addr, netip.Addr{}, token, c.Time
+		return
+	case token == 0 && c.Time-home.Last > restart:
+		home.Addr, home.Other, home.Last = addr, netip.Addr{}, c.Time
+		return
+	}
+	c.podAway(key, home.Addr)
+}
+
+func (c *Case) podAway(key uint64, home netip.Addr) {
+	c.Find(Critical, key^access.AddrKey(c.Source.Addr), false)
+	c.Say("token bound to pod ")
+	c.SayText(c.Event.User.PodName)
+	c.Say(" used from ")
+	c.SaySource()
+	if home.IsValid() {
+		c.Say(", away from its pod at ", home.String())
+	} else {
+		c.Say(", away from the cluster")
+	}
+}
+
+// ownNode says whether addr is that of the node the pod runs on.
+func (c *Case) ownNode(addr netip.Addr) bool {
+	node := c.Event.User.NodeName
+	if node == "" {
+		return false
+	}
+	a, _, ok := c.Store.NodeAddrs.Get(access.Key(node))
+	return ok && a == addr
+}
+
+// usedByPods says whether other pods are known to come from this source out of
+// the cluster: the egress address of clusters that reach their API server over
+// its public end.
+func (c *Case) usedByPods() bool {
+	s := &c.Store.Accounts
+	s.Lock()
+	defer s.Unlock()
+	return s.Sets[history.DimSource].Status(&c.Store.Bounds, c.Source.Key, "", c.Time) == history.Known
+}
+
+// machineCertificate judges client certificates of nodes and control plane
+// components, each of which lives on one machine.
+func machineCertificate(c *Case) {
+	key := access.Key(c.Event.User.CredentialID)
+	addr := c.Source.Addr
+	home := c.P.Homes.Find(key)
+	switch {
+	case home == nil:
+		if c.Outcome == access.Allowed {
+			c.P.Homes.Settle(&c.Store.Bounds, history.Home{Key: key, Addr: addr, Last: c.Time})
+		}
+		return
+	case addr == home.Addr || addr == home.Other:
+		home.Last = max(home.Last, c.Time)
+		return
+	case c.Learning || !home.Other.IsValid() && c.Source.Inside && addr.Is4() != home.Addr.Is4():
+		home.Other = addr
+		return
+	}
+	severity := None
+	switch {
+	case !c.Source.Inside && c.Status[history.DimSource] != history.Known:
+		severity = High
+	case home.Away == addr && home.Last > home.AwayAt && c.Time-home.Last <= inTurn:
+		severity = Medium
+	case home.Away == addr && home.Last < home.AwayAt && c.Time-home.AwayAt > inTurn:
+		// The machine has a new address: the old one fell silent.
+		home.Addr, home.Away, home.AwayAt, home.Last = addr, netip.Addr{}, 0, c.Time
+		return
+	case home.Away != addr:
+		home.Away, home.AwayAt = addr, c.Time
+		return
+	}
+	if severity == None {
+		return
+	}
+	c.Find(severity, key^access.AddrKey(addr), false)
+	c.Say("certificate of ")
+	c.SayText(c.Principal)
+	c.Say(" used from ")
+	c.SaySource()
+	c.Say(" while it lives at ", home.Addr.String())
+}
+
+// mintedAway judges tokens whose minting was seen.
+func mintedAway(c *Case) bool {
+	m := c.Minted
+	if c.Learning || m == nil || c.Explained || c.Source.Inside || c.Source.Key == m.Source ||
+		c.Status[history.DimSource] == history.Known {
+		return false
+	}
+	c.Find(High, c.Source.Key, false)
+	c.Say("token minted by ")
+	c.SayText(m.Minter)
+	c.Say(" from ", m.Addr.String(), " used from ")
+	c.SaySource()
+	c.Say(", away from its minter and the cluster")
+	return true
+}
+
+// inTurns judges a source on probation against the principal's established ones.
+func inTurns(c *Case) {
+	if c.Learning || c.Explained || c.Status[history.DimSource] != history.Probation {
+		return
+	}
+	set := &c.P.Sets[history.DimSource]
+	trial := set.Find(c.Source.Key, "")
+	if trial == nil {
+		return
+	}
+	var other *history.Value
+	set.Each(func(v *history.Value) {
+		if v.Flagged != 0 || v.Last <= trial.First || v.Last > c.Time || c.Time-v.Last > inTurn {
+			return
+		}
+		// Addresses side by side are a pool of egress addresses.
+		if a := access.ParseAddr(v.Text); a.IsValid() && access.Neighbourhood(a) == access.Neighbourhood(c.Source.Addr) {
+			return
+		}
+		if other == nil || v.Last > other.Last {
+			other = v
+		}
+	})
+	if other == nil {
+		return
+	}
+	c.Find(Medium, c.Source.Key, false)
+	c.SayText(c.Principal)
+	c.Say(" goes on working from ")
+	c.SayText(other.Text)
+	c.Say(" while its credential is used from ")
+	c.SaySource()
+	c.Say(" too")
+}

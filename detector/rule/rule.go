@@ -1,0 +1,225 @@
+package rule
+
+import (
+	"math"
+
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// Info is what a rule is called, wherever it shows.
+type Info struct {
+	ID    string
+	Title string
+	// Techniques are MITRE ATT&CK ids (attack.mitre.org, Enterprise).
+	Techniques []string
+}
+
+// Rule decides one thing about an access. Rules have no state: what they
+// remember is in the history that the case hands them, under its lock.
+type Rule interface {
+	Info() *Info
+	// Judge reports what it finds with c.Find, and what the access may teach
+	// with c.Note. It may not keep c.
+	Judge(c *Case)
+}
+
+// All returns every rule in the order in which they have to judge: a rule that
+// asks what others found comes after them.
+func All() []Rule {
+	return []Rule{
+		anonymousAccess{},
+		unusualUser{},
+		unusualUserAgent{},
+		newSourceIP{},
+		suspiciousUserAgent{},
+		newNamespace{},
+		deniedAccess{},
+		impersonation{},
+		tokenMinted{},
+		forgedForwardedFor{},
+		credentialReuse{},
+		secretEnumeration{},
+		identitySwitch{},
+		secretBurst{},
+	}
+}
+
+// IDs returns the ids of all rules.
+func IDs() []string {
+	rules := All()
+	ids := make([]string, len(rules))
+	for i, r := range rules {
+		ids[i] = r.Info().ID
+	}
+	return ids
+}
+
+// Settings are the thresholds rules use.
+type Settings struct {
+	BurstCount  int
+	BurstWindow int64 // ns
+	Sources     *access.Sources
+}
+
+// Finding is what one rule found.
+type Finding struct {
+	Info     *Info
+	Severity Severity
+	// Value distinguishes findings of one rule: the source, the client, the
+	// pair that is new.
+	Value uint64
+	// Repeat: the value was called out before and is still on probation.
+	Repeat bool
+	reason [2]int // range of Case.text
+}
+
+// Lesson is what an access teaches if the verdict lets it.
+type Lesson struct {
+	Dim     history.Dim
+	Key     uint64
+	Text    string
+	Flagged bool            // called out: goes on probation instead of being known
+	Shared  *history.Shared // taught besides the principal's own history, or nil
+	Only    bool            // taught to Shared alone
+}
+
+// Case is one access together with what the history says of it. It is reused;
+// rules may not keep it. The caller holds the lock of P's shard.
+type Case struct {
+	*access.Access
+	Settings *Settings
+	Store    *history.Store
+	P        *history.Principal
+
+	Learning bool
+	// Standing is what P itself is.
+	Standing history.Status
+	// Status is what the access's source, client and namespace are for P; for
+	// nodes, what they are for nodes at large where P itself does not know.
+	Status [history.NumDims]history.Status
+	// ClientKey and ClientText identify the client in P's history.
+	ClientKey  uint64
+	ClientText string
+	// Minted is the token's origin where it is known. Explained: who minted it
+	// uses it from where it was minted.
+	Minted    *history.Minted
+	Explained bool
+	// NewObject: the object is none that P read within the window.
+	NewObject bool
+
+	Findings []Finding
+	Lessons  []Lesson
+	// Unsure is set where the history could not tell.
+	Unsure bool
+
+	rule     *Info
+	override map[string]Severity
+	text     []byte
+}
+
+// Reset empties the case for the next access.
+func (c *Case) Reset() {
+	*c = Case{
+		Access:   c.Access,
+		Settings: c.Settings,
+		Store:    c.Store,
+		Findings: c.Findings[:0],
+		Lessons:  c.Lessons[:0],
+		text:     c.text[:0],
+	}
+}
+
+// Run lets the rules judge. overrides replaces severities by rule id; a rule
+// overridden to None is not asked.
+func (c *Case) Run(rules []Rule, overrides map[string]Severity) {
+	c.override = overrides
+	for _, r := range rules {
+		c.rule = r.Info()
+		if len(overrides) > 0 {
+			if s, ok := overrides[c.rule.ID]; ok && s == None {
+				continue
+			}
+		}
+		r.Judge(c)
+	}
+}
+
+// Find reports a finding of the running rule. Follow it with Say.
+func (c *Case) Find(s Severity, value uint64, repeat bool) {
+	if o, ok := c.override[c.rule.ID]; ok {
+		s = o
+	}
+	n := len(c.text)
+	c.Findings = append(c.Findings, Finding{Info: c.rule, Severity: s, Value: value, Repeat: repeat, reason: [2]int{n, n}})
+}
+
+// Note remembers what the access teaches.
+func (c *Case) Note(l Lesson) { c.Lessons = append(c.Lessons, l) }
+
+// Has says whether a rule has found something in this case already.
+func (c *Case) Has(id string) bool {
+	for i := range c.Findings {
+		if c.Findings[i].Info.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Fresh says whether a value with this status is news: never seen, or not
+// within the window.
+func Fresh(s history.Status) bool { return s == history.New || s == history.Expired }
+
+// Newcomer says whether P itself is new, or still on probation for that.
+func (c *Case) Newcomer() bool {
+	return Fresh(c.Standing) || c.Standing == history.Probation
+}
+
+// FirstAccess says whether this is P's very first access in the window: then
+// everything about it is new, and unusual-user says so once.
+func (c *Case) FirstAccess() bool { return Fresh(c.Standing) }
+
+// FromHome says whether P is established with this source and this client.
+func (c *Case) FromHome() bool {
+	return !c.FirstAccess() && c.Status[history.DimSource] == history.Known && c.Status[history.DimClient] == history.Known
+}
+
+// ScopeStatus says what a scope is for P, or for the principals it shares the
+// habit with where P itself does not know it.
+func (c *Case) ScopeStatus(key uint64, text string, shared *history.Shared) history.Status {
+	b := &c.Store.Bounds
+	status := c.P.Sets[history.DimScope].Status(b, key, text, c.Time)
+	if shared == nil || status == history.Known {
+		return status
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if s := shared.Sets[history.DimScope].Status(b, key, text, c.Time); s == history.Known {
+		return s
+	}
+	return status
+}
+
+// Reason returns the text of a finding.
+func (c *Case) Reason(f *Finding) []byte { return c.text[f.reason[0]:f.reason[1]] }
+
+// Score combines the findings: 100·(1−∏(1−sᵢ/100)), rounded, at most 99.
+func (c *Case) Score() int {
+	rest := 1.0
+	for i := range c.Findings {
+		rest *= 1 - float64(c.Findings[i].Severity.Score())/100
+	}
+	return min(99, int(math.Round(100*(1-rest))))
+}
+
+// Sort orders the findings by score, highest first, rules of equal score in
+// the order in which they judged.
+func (c *Case) Sort() {
+	f := c.Findings
+	for i := 1; i < len(f); i++ {
+		for j := i; j > 0 && f[j].Severity > f[j-1].Severity; j-- {
+			f[j], f[j-1] = f[j-1], f[j]
+		}
+	}
+}

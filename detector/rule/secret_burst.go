@@ -1,0 +1,172 @@
+package rule
+
+import (
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// secretBurst sees principals going through many objects that are new to them,
+// measured by their own habit: reading one after another, listing one namespace
+// after another, deleting in bulk.
+type secretBurst struct{}
+
+var secretBurstInfo = Info{
+	ID:         "secret-burst",
+	Title:      "Kubernetes Secrets Read in Bulk",
+	Techniques: []string{"T1552.007", "T1613"},
+}
+
+func (secretBurst) Info() *Info { return &secretBurstInfo }
+
+func (secretBurst) Judge(c *Case) {
+	if c.Class == access.Anonymous || c.ClusterWide || c.Outcome == access.Denied || c.Outcome == access.Unauthenticated {
+		return
+	}
+	switch c.Action {
+	case access.DeleteCollection:
+		wipe(c)
+	case access.Delete:
+		if c.Outcome == access.Allowed && !c.P.Objects.Made(c.Object) {
+			c.burst(&c.P.Deleted, nil, "deleted")
+		}
+	case access.Read:
+		// Names that do not exist count too: guessing them is a sweep.
+		if c.NewObject && (c.Outcome == access.Allowed || c.Event.Code == 404) {
+			var class *history.Shared
+			if c.Class == access.Node {
+				class = &c.Store.Nodes
+			}
+			if !c.burst(&c.P.Burst, class, "read") {
+				c.strange()
+			}
+		}
+	}
+}
+
+// burst counts one more object and judges the count.
+func (c *Case) burst(b *history.Burst, class *history.Shared, did string) bool {
+	count, namespaces := b.Note(c.Object, access.Key(c.Namespace), c.Time, c.Settings.BurstWindow)
+	bounds := &c.Store.Bounds
+	habit := b.Habit()
+	if class != nil {
+		class.Lock()
+		habit = max(habit, class.Burst.Habit())
+		if c.Learning {
+			class.Burst.Learn(bounds, count, c.Time)
+		}
+		class.Unlock()
+	}
+	if c.Learning {
+		b.Learn(bounds, count, c.Time)
+		return false
+	}
+	limit := max(c.Settings.BurstCount, 2*habit+1)
+	if count < limit {
+		// What was not learnt in the learning period grows no further than the
+		// limit itself, or patience could double it again and again.
+		b.Learn(bounds, min(count, max(habit, c.Settings.BurstCount/2)), c.Time)
+		return false
+	}
+	severity := Medium
+	switch {
+	case c.Newcomer() && c.Class == access.ServiceAccount && c.Source.Inside && namespaces == 1 &&
+		c.Namespace == access.HomeNamespace(c.Principal) && !c.strangeClient():
+		// An application that starts for the first time reads what it needs.
+		severity = Low
+	case count >= 2*limit || namespaces >= 3 || c.otherNovelty():
+		severity = High
+	}
+	repeat := b.Flag(bounds, count, c.Time)
+	c.Find(severity, access.Key(did), repeat)
+	c.SayText(c.Principal)
+	c.Say(" ", did, " ")
+	c.SayInt(count)
+	c.Say(" objects new to it within ")
+	c.SaySpan(c.Settings.BurstWindow)
+	if namespaces > 1 {
+		c.Say(" in ")
+		c.SayInt(namespaces)
+		if namespaces > 3 {
+			c.Say(" or more")
+		}
+		c.Say(" namespaces")
+	}
+	c.Say(" (habit: ")
+	c.SayInt(habit)
+	c.Say(")")
+	c.SayRepeat(repeat)
+	return true
+}
+
+func (c *Case) strangeClient() bool { return c.Has(suspiciousUserAgentInfo.ID) }
+
+func (c *Case) otherNovelty() bool {
+	for i := range c.Findings {
+		switch c.Findings[i].Info {
+		case &newNamespaceInfo, &deniedAccessInfo:
+		case &unusualUserInfo:
+			if !c.Class.InCluster() {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// strange follows what is read through a source or client on probation: a
+// thief with patience stays below every rate.
+func (c *Case) strange() {
+	if c.Learning || c.Newcomer() || c.Explained {
+		return
+	}
+	s, cl := c.Status[history.DimSource], c.Status[history.DimClient]
+	if !Fresh(s) && s != history.Probation && !Fresh(cl) && cl != history.Probation {
+		return
+	}
+	b := &c.Store.Bounds
+	count, _ := c.P.Strange.Note(c.Object, access.Key(c.Namespace), c.Time, b.Probation)
+	limit := max(2, c.Settings.BurstCount/2)
+	if count < limit {
+		return
+	}
+	c.Find(Medium, c.Source.Key^c.ClientKey, false)
+	c.SayText(c.Principal)
+	c.Say(" read ")
+	c.SayInt(count)
+	c.Say(" objects new to it through a source or client on probation")
+}
+
+const scopeWipeText = "deletion of all secrets of a namespace"
+
+var scopeWipe = access.Key(scopeWipeText)
+
+// wipe judges deletecollection, which also answers with everything it deleted.
+func wipe(c *Case) {
+	status := c.ScopeStatus(scopeWipe, scopeWipeText, nil)
+	if status == history.Unsure {
+		c.Unsure = true
+		return
+	}
+	found := !c.Learning && (Fresh(status) || status == history.Probation)
+	c.Note(Lesson{Dim: history.DimScope, Key: scopeWipe, Text: scopeWipeText, Flagged: found})
+	if !found {
+		return
+	}
+	severity := Medium
+	if c.Class == access.ServiceAccount && c.Source.Inside && access.HomeNamespace(c.Principal) == "kube-system" && !c.strangeClient() {
+		// The namespace controller cleans up after a namespace.
+		severity = Low
+	} else if c.otherNovelty() {
+		severity = High
+	}
+	repeat := status == history.Probation
+	c.Find(severity, scopeWipe, repeat)
+	c.SayText(c.Principal)
+	c.Say(" deleted all secrets in ")
+	c.SayText(c.Namespace)
+	c.Say(" with one request, which it did not do in ")
+	c.SayWindow()
+	c.SayRepeat(repeat)
+}

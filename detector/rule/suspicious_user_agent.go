@@ -1,0 +1,56 @@
+package rule
+
+import (
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// suspiciousUserAgent sees scripting clients, attack tools, and user agents of
+// a shape the named program never sends. It needs no history to fire, but
+// leaves alone what a principal is known to use.
+type suspiciousUserAgent struct{}
+
+var suspiciousUserAgentInfo = Info{
+	ID:         "suspicious-user-agent",
+	Title:      "Kubernetes Secret Access With Scripting or Attack Tool",
+	Techniques: []string{"T1552.007"},
+}
+
+func (suspiciousUserAgent) Info() *Info { return &suspiciousUserAgentInfo }
+
+func (suspiciousUserAgent) Judge(c *Case) {
+	pretends := c.Client.Pretends(c.Class)
+	// Scanners that nobody let in are anonymous-access's.
+	if c.Client.Shape == access.Ordinary && !pretends || c.Class == access.Anonymous || c.Explained {
+		return
+	}
+	switch c.Status[history.DimClient] {
+	case history.Known:
+		return
+	case history.Unsure:
+		c.Unsure = true
+		return
+	}
+	repeat := c.Status[history.DimClient] == history.Probation
+	switch {
+	case c.Client.Shape == access.Tool:
+		c.Find(High, c.ClientKey, repeat)
+		c.Say("user agent ")
+		c.SayText(c.Event.UserAgent)
+		c.Say(" is a scripting client or attack tool")
+	case c.Client.Shape == access.Empty:
+		c.Find(Medium, c.ClientKey, repeat)
+		c.Say("no user agent was sent")
+	case c.Client.Shape == access.Forged:
+		c.Find(Medium, c.ClientKey, repeat)
+		c.Say("user agent ")
+		c.SayText(c.Event.UserAgent)
+		c.Say(" has a shape that no release of the program sends")
+	default:
+		c.Find(Medium, c.ClientKey, repeat)
+		c.Say("user agent ")
+		c.SayText(c.Event.UserAgent)
+		c.Say(" names a program that a ", c.Class.String(), " does not run")
+	}
+	c.SayRepeat(repeat)
+}

@@ -1,0 +1,56 @@
+package rule
+
+import (
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// unusualUser sees identities that accessed no secret within the window.
+type unusualUser struct{}
+
+var unusualUserInfo = Info{
+	ID:         "unusual-user",
+	Title:      "Kubernetes Secret Access by Unusual User",
+	Techniques: []string{"T1552.007", "T1078"},
+}
+
+func (unusualUser) Info() *Info { return &unusualUserInfo }
+
+func (unusualUser) Judge(c *Case) {
+	if c.Learning || c.Class == access.Anonymous || c.Explained {
+		return
+	}
+	if c.Standing == history.Unsure {
+		c.Unsure = true
+		return
+	}
+	if !c.Newcomer() {
+		return
+	}
+	repeat := c.Standing == history.Probation
+	// Who comes back after a pause, with the client and from the place it
+	// always had, is most likely back from a holiday.
+	back := c.Standing == history.Expired &&
+		c.Status[history.DimSource] != history.New && c.Status[history.DimClient] != history.New
+	severity := Medium
+	if c.Class.InCluster() || c.Outcome == access.Denied || back || repeat && c.P.Returned {
+		severity = Low
+	}
+	if !repeat {
+		c.P.Returned = back
+	}
+	c.Find(severity, 0, repeat)
+	c.SayText(c.Principal)
+	switch {
+	case repeat:
+		c.Say(" is new among those who access secrets")
+	case back:
+		c.Say(" accessed no secret in ")
+		c.SayWindow()
+		c.Say(" and is back with a client and source it had before")
+	default:
+		c.Say(" accessed no secret in ")
+		c.SayWindow()
+	}
+	c.SayRepeat(repeat)
+}

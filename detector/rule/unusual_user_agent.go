@@ -1,0 +1,33 @@
+package rule
+
+import (
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// unusualUserAgent sees clients a principal was not seen with in the window,
+// whatever their version.
+type unusualUserAgent struct{}
+
+var unusualUserAgentInfo = Info{
+	ID:         "unusual-user-agent",
+	Title:      "Kubernetes Secret Access via Unusual User Agent",
+	Techniques: []string{"T1552.007"},
+}
+
+func (unusualUserAgent) Info() *Info { return &unusualUserAgentInfo }
+
+func (unusualUserAgent) Judge(c *Case) {
+	repeat, found := c.novelty(history.DimClient)
+	if !found {
+		return
+	}
+	c.Find(Medium, c.ClientKey, repeat)
+	c.Say("user agent ")
+	if c.Client.Shape == access.Empty {
+		c.Say("(none)")
+	} else {
+		c.SayText(c.Event.UserAgent)
+	}
+	c.sayNovelty(history.DimClient, repeat)
+}
