@@ -100,3 +100,16 @@ func (e *Event) Reset() {
 	e.User.Groups = groups
 	e.Impersonated.Groups = imp
 }
+
+// Clear empties the event and forgets every string, also those behind the ends
+// of its slices. An event that is kept for reuse after its input was freed must
+// be cleared.
+func (e *Event) Clear() {
+	e.Reset()
+	for _, s := range [...]*[]string{&e.SourceIPs, &e.User.Groups, &e.Impersonated.Groups} {
+		if cap(*s) > 1024 {
+			*s = nil
+		}
+		clear((*s)[:cap(*s)])
+	}
+}
