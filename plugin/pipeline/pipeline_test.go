@@ -454,6 +454,10 @@ func TestConcurrent(t *testing.T) {
 		}()
 	}
 	all.Wait()
+	if got := p.Summary(); got != "1601 chunks, 4803 records in those with anything of interest, 4803 requests judged, "+
+		"3202 findings (0 critical, 0 high, 3202 medium, 0 low, 3202 first), 0 duplicates" {
+		t.Fatal(got)
+	}
 	if s := p.Stats(); s.Judged != 3*1601 || s.Findings() != 2*1601 || s.Chunks != 1601 || s.Records != 3*1601 {
 		t.Fatalf("%+v", s)
 	}

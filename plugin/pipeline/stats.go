@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/secretwatch/secretwatch/detector/rule"
@@ -29,6 +30,32 @@ func (s *Stats) Findings() (n uint64) {
 		n += f
 	}
 	return n
+}
+
+// Summary returns the counts as one line for a person: what was seen and found,
+// and what went wrong only if it did.
+func (p *Pipeline) Summary() string {
+	s := p.Stats()
+	line := fmt.Sprintf("%d chunks, %d records in those with anything of interest, %d requests judged, %d findings (",
+		s.Chunks, s.Records, s.Judged, s.Findings())
+	for severity := rule.Critical; severity >= rule.Low; severity-- {
+		line += fmt.Sprintf("%d %s, ", s.Found[severity], severity)
+	}
+	line += fmt.Sprintf("%d first), %d duplicates", s.First, s.Duplicates)
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{
+		{s.Unparsable, "events in broken JSON"},
+		{s.Undecodable, "chunks that are no MessagePack"},
+		{s.Refused, "chunks without memory for the result"},
+		{s.Panics, "internal errors"},
+	} {
+		if c.n > 0 {
+			line += fmt.Sprintf(", %d %s", c.n, c.what)
+		}
+	}
+	return line
 }
 
 type counters struct {
