@@ -361,5 +361,5 @@ func (d *Detector) suspect(c *rule.Case) {
 	if s, owner, ok := d.store.Suspicious.Get(key); ok && owner != c.Principal && c.Time-s.At <= int64(10*time.Minute) {
 		return
 	}
-	d.store.Suspicious.Put(strings.Clone(c.Principal), key, history.Suspicion{At: c.Time})
+	d.store.Suspicious.Put(c.Principal, key, history.Suspicion{At: c.Time})
 }

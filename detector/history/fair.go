@@ -1,6 +1,7 @@
 package history
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -23,7 +24,7 @@ func NewFair[V any](owners, each int) *Fair[V] {
 }
 
 // Put stores a value, displacing the owner's least recently stored one if it
-// has too many. A key has one value, whoever stored it last.
+// has too many. A key has one value, whoever stored it last. owner is copied.
 func (f *Fair[V]) Put(owner string, key uint64, v V) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -34,11 +35,12 @@ func (f *Fair[V]) Put(owner string, key uint64, v V) {
 	}
 	l, ok := f.owners.Get(owner)
 	if !ok {
+		owner = strings.Clone(owner)
 		l, _ = simplelru.NewLRU(f.each, func(k uint64, _ V) { delete(f.index, k) })
 		f.owners.Add(owner, l)
 	}
 	l.Add(key, v)
-	f.index[key] = owner
+	f.index[key] = strings.Clone(owner)
 }
 
 // Get returns the value of a key and who stored it.
