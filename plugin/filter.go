@@ -35,13 +35,13 @@ func secretwatchInit(ins *C.struct_flb_filter_instance) (handle C.uintptr_t) {
 		log.Errorf("%v", err)
 		return 0
 	}
-	p, err := newProcessor(cfg, log)
+	p, err := newPipeline(cfg, log)
 	if err != nil {
 		log.Errorf("%v", err)
 		return 0
 	}
 	log.Infof("version %s, %s", versionString(), given)
-	return C.uintptr_t(instances.add(&instance{log: log, processor: p}))
+	return C.uintptr_t(instances.add(&instance{log: log, pipeline: p}))
 }
 
 // secretwatchFilter runs one chunk through an instance. data is only read, and
@@ -63,7 +63,7 @@ func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, o
 		}
 	}()
 	chunk := unsafe.Slice((*byte)(data), uint64(size))
-	records, modified := ins.processor.Process(chunk, buf.alloc)
+	records, modified := ins.pipeline.Process(chunk, buf.alloc)
 	if !modified {
 		buf.free()
 		return C.FLB_FILTER_NOTOUCH
@@ -94,10 +94,10 @@ func secretwatchExit(handle C.uintptr_t) {
 			logPanic(ins.log, "exit", r)
 		}
 	}()
-	if err := ins.processor.Close(); err != nil {
+	if err := ins.pipeline.Close(); err != nil {
 		ins.log.Warnf("%v", err)
 	}
-	ins.log.Infof("%s", ins.processor.Summary())
+	ins.log.Infof("%s", ins.pipeline.Summary())
 }
 
 // readProperties builds the configuration from what get returns for each

@@ -3,25 +3,24 @@ package main
 import (
 	"sync"
 
+	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/plugin/config"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
-// instance is one configured filter. Its processor is safe for concurrent use:
-// a host may run one instance on several threads.
+// instance is one configured filter. A host may call it from several threads.
 type instance struct {
-	log       *hostLog
-	processor processor
+	log      *hostLog
+	pipeline *pipeline.Pipeline
 }
 
-// processor is what an instance does with chunks.
-type processor interface {
-	// Process returns the chunk that replaces chunk, in memory of alloc, or
-	// modified false. chunk is not kept.
-	Process(chunk []byte, alloc func(n int) []byte) (out []byte, modified bool)
-	// Summary returns the counters as one line for a person.
-	Summary() string
-	Close() error
+// newPipeline sets up what a configuration asks for.
+func newPipeline(cfg *config.Config, log pipeline.Logger) (*pipeline.Pipeline, error) {
+	judge, err := detector.New(cfg.Detector)
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.New(pipeline.OptionsOf(cfg, judge), log)
 }
 
 // registry maps handles to instances: C must not hold Go pointers.
@@ -56,14 +55,3 @@ func (r *registry) remove(handle uintptr) *instance {
 	delete(r.all, handle)
 	return ins
 }
-
-func newProcessor(cfg *config.Config, log pipeline.Logger) (processor, error) {
-	return passThrough{}, nil
-}
-
-// passThrough touches nothing.
-type passThrough struct{}
-
-func (passThrough) Process([]byte, func(int) []byte) ([]byte, bool) { return nil, false }
-func (passThrough) Summary() string                                 { return "no records" }
-func (passThrough) Close() error                                    { return nil }

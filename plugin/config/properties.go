@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"time"
+
+	"github.com/secretwatch/secretwatch/detector/rule"
 )
 
 // Formats are the accepted values of the property format.
@@ -154,7 +156,7 @@ var Properties = []Property{
 	},
 	{
 		Name: "severities", Kind: List,
-		Accepts: "a list such as new-source-ip=off, unusual-user=high of rule=level; levels are off, low, medium, high, critical and rules are " + strings.Join(ruleIDs(), ", "),
+		Accepts: "a list such as new-source-ip=off, unusual-user=high of rule=level; levels are off, low, medium, high, critical and rules are " + strings.Join(rule.IDs(), ", "),
 		Help:    "Base severity of rules, where it is to differ; off disables a rule.",
 		set: func(c *Config, v string) error {
 			s, err := parseSeverities(v)

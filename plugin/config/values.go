@@ -100,7 +100,7 @@ func parseSeverities(value string) (map[string]rule.Severity, error) {
 			return nil, fmt.Errorf("%s has no =", quote(item))
 		}
 		id = strings.TrimSpace(id)
-		if !slices.Contains(ruleIDs(), id) {
+		if !slices.Contains(rule.IDs(), id) {
 			return nil, fmt.Errorf("no rule %s", quote(id))
 		}
 		s, err := rule.ParseSeverity(strings.ToLower(strings.TrimSpace(level)))
