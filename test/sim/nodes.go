@@ -66,9 +66,13 @@ func (s *simulation) buildNodes() {
 	// address and keeps the token that the kubelet has cached.
 	for range 5 * s.cfg.Days / 30 {
 		s.at(between(r, s.start, s.end), func() {
-			n := pick(r, s.nodes)
-			for _, p := range n.pods {
-				if p.app.callsAPI() && p.alive {
+			for range 50 {
+				n := pick(r, s.nodes)
+				if len(n.pods) == 0 {
+					continue
+				}
+				p := pick(r, n.pods)
+				if p.app.callsAPI() && !p.app.hostNetwork && p.alive && p.token != 0 {
 					p.setIP(n.address())
 					p.app.starts(p, s.label("app", "sandbox replaced, same token"))
 					return

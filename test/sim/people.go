@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/secretwatch/secretwatch/detector/audit"
 )
@@ -120,7 +121,8 @@ func (s *simulation) buildPeople() {
 		p.remark("new laptop", 2*day)
 	})
 	some(5, developer, func(p *person) {
-		p.tools = append(p.tools, pick(r, []string{"k9s", "lens", "helm", "view-secret", "stern"}))
+		tool := pick(r, []string{"k9s", "lens", "helm", "view-secret", "stern"})
+		p.tools = append(p.tools, tool, tool, tool, tool)
 		p.remark("tries a new tool", 3*day)
 	})
 	some(2, developer, func(p *person) { p.curl() })
@@ -217,25 +219,7 @@ func (s *simulation) addPerson(i int, from int64) *person {
 	if chance(r, 0.1) {
 		p.machines = append(p.machines, &machine{platform: "linux/amd64", kubectl: "v1.32.4", helm: "3.14.4"})
 	}
-	p.tools = []string{"kubectl", "kubectl", "kubectl"}
-	if chance(r, 0.35) {
-		p.tools = append(p.tools, "k9s", "k9s", "k9s", "k9s")
-	}
-	if chance(r, 0.2) {
-		p.tools = append(p.tools, "lens", "lens", "lens")
-	}
-	if chance(r, 0.3) || p.role == sre {
-		p.tools = append(p.tools, "helm")
-	}
-	if chance(r, 0.3) {
-		p.tools = append(p.tools, "apply")
-	}
-	if p.proxied {
-		p.tools = []string{"dashboard"}
-		if chance(r, 0.4) {
-			p.tools = append(p.tools, "kubectl")
-		}
-	}
+	p.drawTools()
 	p.home4, p.home6 = homeAddress(r), fmt.Sprintf("2001:db8:%x:%x", r.IntN(0xffff), r.IntN(0xffff))
 	p.renews = chance(r, 0.35)
 	p.dual = chance(r, 0.12)
@@ -247,6 +231,46 @@ func (s *simulation) addPerson(i int, from int64) *person {
 	p.live()
 	return p
 }
+
+// drawTools gives the person one program for most of the work and some for the
+// rest.
+func (p *person) drawTools() {
+	r := p.rng
+	add := func(tool string, times int) {
+		for range times {
+			p.tools = append(p.tools, tool)
+		}
+	}
+	if p.proxied {
+		add("dashboard", 9)
+		if chance(r, 0.4) {
+			add("kubectl", 1)
+		}
+		return
+	}
+	switch n := r.IntN(100); {
+	case n < 60:
+		add("kubectl", 16)
+	case n < 86:
+		add("k9s", 12)
+		add("kubectl", 3)
+	default:
+		add("lens", 12)
+		add("kubectl", 2)
+	}
+	if chance(r, 0.3) || p.role == sre {
+		add("helm", 1)
+	}
+	if chance(r, 0.3) {
+		add("apply", 1) // kubectl apply of secrets
+	}
+	if p.role == sre {
+		add("k9s", 4)
+	}
+}
+
+// uses reports whether the person works with tool.
+func (p *person) uses(tool string) bool { return slices.Contains(p.tools, tool) }
 
 // remark labels what the person does for a while.
 func (p *person) remark(behaviour string, d int64) {
