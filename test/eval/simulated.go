@@ -36,6 +36,7 @@ type simulated struct {
 	byDay                      []int // first findings at medium or higher
 	first, low, repeats        int   // benign findings: medium or higher, low, tagged repeats
 	firstRules, firstBehaviour tally
+	crossed                    tally // behaviour and rules
 	lowRules, lowBehaviour     tally
 	examples                   []string
 	judged                     int
@@ -69,7 +70,7 @@ func runSimulated(cfg sim.Config, learning time.Duration, networks string, verbo
 			return nil, err
 		}
 		runs = append(runs, &simulated{cfg: cfg, networks: with, learning: learning, detector: d, pub: pub,
-			byAttack: map[int]*flagged{}, firstRules: tally{}, firstBehaviour: tally{}, lowRules: tally{}, lowBehaviour: tally{},
+			byAttack: map[int]*flagged{}, firstRules: tally{}, crossed: tally{}, firstBehaviour: tally{}, lowRules: tally{}, lowBehaviour: tally{},
 			days: float64(cfg.Days), byDay: make([]int, cfg.Days+1)})
 	}
 	learned := sim.Start.Add(learning).UnixNano()
@@ -143,6 +144,7 @@ func (r *simulated) add(ev *audit.Event, l *sim.Label, verbose bool) {
 	}
 	r.firstRules[rules]++
 	r.firstBehaviour[behaviour]++
+	r.crossed[behaviour+" = "+rules]++
 	if verbose {
 		r.examples = append(r.examples, fmt.Sprintf("%s %-8s %-34s %s %s %s/%s [%s]: %s", time.Unix(0, ev.Time).UTC().Format("01-02 15:04:05"),
 			v.Severity, behaviour, ev.User.Username, ev.Verb, ev.Namespace, ev.Name, rules, v.Reason))
@@ -210,6 +212,8 @@ func (r *simulated) print(w io.Writer, verbose bool) {
 	fmt.Fprintln(w, "   low by rules:")
 	r.lowRules.print(w, "    ", 10)
 	if verbose {
+		fmt.Fprintln(w, "   medium or higher by behaviour and rules:")
+		r.crossed.print(w, "    ", 60)
 		for _, x := range r.examples {
 			fmt.Fprintln(w, "      "+x)
 		}

@@ -63,7 +63,7 @@ func (a *attack) story(format string, args ...any) { a.Story = fmt.Sprintf(forma
 func (a *attack) victim(fits func(p *person) bool) *person {
 	var of []*person
 	for _, p := range a.s.people {
-		if p.lastSeen > a.s.now-4*day && a.s.now >= p.awayUntil && p.uses("kubectl") && (fits == nil || fits(p)) {
+		if p.lastSeen > a.s.now-4*day && a.s.now >= p.awayUntil && p.uses("kubectl") && !p.gateway && (fits == nil || fits(p)) {
 			of = append(of, p)
 		}
 	}
@@ -80,7 +80,7 @@ func notSRE(p *person) bool { return p.role != sre }
 func (a *attack) whenAtWork(fits func(p *person) bool, do func(p *person)) {
 	done := false
 	for _, p := range a.s.people {
-		if !p.uses("kubectl") || p.lastSeen == 0 || p.lastSeen < a.s.now-5*day || !fits(p) {
+		if !p.uses("kubectl") || p.gateway || p.lastSeen == 0 || p.lastSeen < a.s.now-5*day || !fits(p) {
 			continue
 		}
 		p.watchers = append(p.watchers, func() {

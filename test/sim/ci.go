@@ -74,6 +74,8 @@ func (s *simulation) buildCI() {
 	})
 	// The runners' image is updated once.
 	s.at(s.workingTime(r), func() { c.kubectl, c.helm, c.tf = "v1.33.1", "3.15.2", "1.9.5" })
+	// And their provider adds an address.
+	s.at(between(r, s.start+day, s.end), func() { c.nat = append(c.nat, []string{"198.51.100.40"}) })
 	// A pipeline whose rights were forgotten: denied, retried, fixed.
 	for range 4 * s.cfg.Days / 30 {
 		s.at(s.workingTime(r), func() {

@@ -113,6 +113,17 @@ func (s *simulation) buildInfra() {
 			}
 		})
 	})
+	s.gateway = s.newInfra("access-proxy", "access-proxy", format("access-proxy", linux), 1, func(p *pod, l *Label) {
+		s.repeat(s.gateway.rng, 6*hour, s.gateway.live(p), func() {
+			s.call(p, func() {
+				s.podRequest(p, request{verb: "get", ns: "access-proxy", name: "state", label: s.label("operator", "reconcile")})
+				s.podRequest(p, request{verb: "update", ns: "access-proxy", name: "state", label: s.label("operator", "reconcile")})
+			})
+		})
+		s.call(p, func() {
+			s.podRequest(p, request{verb: "get", ns: "access-proxy", name: "state", label: s.label("operator", l.Behaviour)})
+		})
+	})
 	for _, a := range s.apps {
 		if !a.everyNode {
 			s.launch(a, 0, "start")
@@ -246,11 +257,28 @@ func (s *simulation) buildVelero() {
 				})
 			})
 		}
+		if d == 19 {
+			s.after(10*hour, func() { s.restoreDrill(a) })
+		}
 		if d%7 == 5 {
 			s.after(4*hour, func() {
 				s.asLeader(a, func(p *pod) {
 					s.podRequest(p, request{verb: "list", query: "limit=500", label: s.label("operator", "weekly backup")})
 				})
+			})
+		}
+	})
+}
+
+// restoreDrill restores a namespace's backup under another name.
+func (s *simulation) restoreDrill(a *app) {
+	ns := pick(a.rng, s.namespaces)
+	s.asLeader(a, func(p *pod) {
+		l := s.label("operator", "restore drill")
+		for i, n := range ns.secrets {
+			s.after(int64(i)*between(a.rng, 20e6, 200e6), func() {
+				s.podRequest(p, request{verb: "get", ns: "restore-test", name: n, code: 404, label: l})
+				s.podRequest(p, request{verb: "create", ns: "restore-test", name: n, code: 201, label: l})
 			})
 		}
 	})

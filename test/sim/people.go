@@ -48,7 +48,8 @@ type person struct {
 	machines []*machine
 	tools    []string // drawn from
 	lists    bool     // lists the whole cluster habitually
-	proxied  bool     // works through the dashboard or an authenticating proxy
+	proxied  bool     // works through the dashboard
+	gateway  bool     // works through an access proxy that impersonates
 
 	home4, home6 string
 	renews       bool // home4 changes every few days
@@ -138,6 +139,16 @@ func (s *simulation) buildPeople() {
 		p.spaces = s.teamSpaces(pick(r, s.namespaces).team)
 		p.remark("new team", 3*day)
 	})
+	// The shared certificate for emergencies, from somebody's laptop.
+	shared := s.newID(r, audit.User{Username: "kubernetes-admin", Groups: []string{"system:masters", authenticated}, CredentialID: x509ID(r)})
+	some(3, sre, func(p *person) {
+		m := p.machines[0]
+		sh := p.shell(kubectlAgent(m.kubectl, m.platform), s.label("person", "break glass"))
+		sh.who = shared
+		for range 1 + r.IntN(3) {
+			sh.do(0, 2*minute, request{verb: "get", ns: "kube-system", name: pick(r, infraSecrets["kube-system"])})
+		}
+	})
 	// On call: one administrator a week, paged some nights.
 	var admins []*person
 	for _, p := range s.people {
@@ -198,6 +209,7 @@ func (s *simulation) addPerson(i int, from int64) *person {
 		p.activity = 0.1 + 0.6*r.Float64()
 		p.proxied = chance(r, 0.5)
 	default:
+		p.gateway = chance(r, 0.08)
 		switch n := r.IntN(100); {
 		case n < 15:
 			p.activity = 1 + 2*r.Float64()
@@ -279,6 +291,9 @@ func (p *person) remark(behaviour string, d int64) {
 
 func (p *person) label(behaviour string) *Label {
 	s := p.s
+	if p.gateway {
+		behaviour = "access proxy, " + behaviour
+	}
 	switch {
 	case s.now < p.noteUntil:
 		behaviour = p.note
@@ -388,7 +403,14 @@ type shell struct {
 
 func (p *person) shell(agent string, l *Label) *shell {
 	p.lastIP = p.address()
-	return &shell{p: p, agent: agent, ips: []string{p.lastIP}, label: l, who: p.id}
+	sh := &shell{p: p, agent: agent, ips: []string{p.lastIP}, label: l, who: p.id}
+	if pod := p.s.gateway.leader(); p.gateway && pod != nil {
+		// The proxy passes the user agent on, names the user's address as
+		// forwarded, and acts for the user under its own account.
+		p.s.call(pod, func() {})
+		sh.who, sh.as, sh.ips = pod.id, &p.id.user, []string{p.lastIP, pod.ip}
+	}
+	return sh
 }
 
 // do sends a request after a pause of lo to hi.
@@ -443,6 +465,10 @@ func (p *person) session() {
 	case "apply":
 		sh := p.shell(kubectlAgent(m.kubectl, m.platform), label("kubectl apply"))
 		ns := p.space()
+		if p.gateway {
+			p.kubectl(sh)
+			break
+		}
 		for range 1 + r.IntN(3) {
 			s.after(between(r, 0, 5*second), func() {
 				s.apply(p.id, sh.agent, sh.ips, ns.name, pick(r, ns.secrets), chance(r, 0.9), sh.label)
@@ -476,7 +502,7 @@ func (p *person) session() {
 		sh.do(0, second, request{verb: "list", ns: ns, query: "labelSelector=owner%3Dhelm%2Cstatus+notin+%28superseded%29"})
 		if chance(r, 0.3) && len(p.spaces[0].apps) > 0 {
 			a := pick(r, p.spaces[0].apps)
-			s.helmUpgrade(p.id, nil, sh.agent, sh.ips, a, sh.label)
+			s.helmUpgrade(sh.who, sh.as, sh.agent, sh.ips, a, sh.label)
 		}
 	case "dashboard":
 		p.dashboard(label("dashboard"))

@@ -13,7 +13,8 @@
 //   - The API servers see true client addresses (no source NAT in front of
 //     them). Pods are not masqueraded. People come from an office NAT, a VPN
 //     pool, homes (fixed, renewed every few days, or dual stack), mobile
-//     networks, hotels and a bastion.
+//     networks, hotels and a bastion. One developer in twelve works through an
+//     access proxy that impersonates.
 //   - People: about 100. One in seven reads secrets several times a day, most
 //     a few times a week, one in four less than once a week. Holidays, time
 //     zones, weekends, an on-call rota, four new hires, three new laptops,
@@ -157,6 +158,7 @@ type simulation struct {
 	people     []*person
 	ci         *ciSystem
 	dashboard  *app
+	gateway    *app   // an access proxy that impersonates people
 	version    string // of the cluster
 
 	attacks []*attack
