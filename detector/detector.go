@@ -193,11 +193,20 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 			if dim == history.DimClient {
 				key = c.ClientKey
 			}
-			if rule.Fresh(st[dim]) && n.Sets[dim].Status(b, key, "", a.Time) == history.Known {
+			if rule.Fresh(st[dim]) && n.Sets[dim].Status(&d.store.Wide, key, "", a.Time) == history.Known {
 				st[dim] = history.Known
 			}
 		}
 		n.Unlock()
+	}
+	c.Again[history.DimSource] = p.Sets[history.DimSource].Again(b, a.Source.Key, "", a.Time)
+	c.Again[history.DimClient] = p.Sets[history.DimClient].Again(b, c.ClientKey, c.ClientText, a.Time)
+	if a.Class == access.Person && (st[history.DimSource] != history.Known || st[history.DimClient] != history.Known) {
+		s := &d.store.People
+		s.Lock()
+		c.Common[history.DimSource] = common(&d.store.Wide, &s.Sets[history.DimSource], a.Source.Key, "", a.Time)
+		c.Common[history.DimClient] = common(&d.store.Wide, &s.Sets[history.DimClient], c.ClientKey, c.ClientText, a.Time)
+		s.Unlock()
 	}
 	if c.Standing == history.Unsure {
 		// Nothing about somebody forgotten can be called new.
@@ -214,6 +223,14 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal
 		}
 	}
+}
+
+// commonFrom is how many people have to share a value for it to be common.
+const commonFrom = 3
+
+func common(b *history.Bounds, s *history.Set, key uint64, match string, t int64) bool {
+	v := s.Find(key, match)
+	return v != nil && v.Count >= commonFrom && s.Status(b, key, match, t) == history.Known
 }
 
 // teach lets the history learn what the verdict allows it to: successful
@@ -259,7 +276,7 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 		l := &c.Lessons[i]
 		if l.Shared != nil {
 			l.Shared.Lock()
-			apply(&l.Shared.Sets[l.Dim], b, l, t)
+			apply(&l.Shared.Sets[l.Dim], &d.store.Wide, l, t)
 			l.Shared.Unlock()
 		}
 		if !l.Only {
@@ -301,7 +318,11 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 		match = c.Namespace
 	}
 	if v := s.Find(key, match); v != nil && (c.Status[dim] == history.Known || c.Status[dim] == history.Probation) {
-		s.Teach(b, key, v.Text, t)
+		text, trial := v.Text, v.Flagged != 0
+		s.Teach(b, key, text, t)
+		if trial && c.Status[dim] == history.Known {
+			d.shareWithPeople(c, dim, key, text)
+		}
 		return
 	}
 	text := strings.Clone(match)
@@ -310,14 +331,26 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 	}
 	if flagged {
 		s.Flag(b, key, text, t)
-	} else {
-		s.Teach(b, key, text, t)
+		return
 	}
+	s.Teach(b, key, text, t)
+	d.shareWithPeople(c, dim, key, text)
+}
+
+// shareWithPeople counts one more person established with a source or client.
+func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, text string) {
+	if c.Class != access.Person || dim == history.DimNamespace {
+		return
+	}
+	s := &d.store.People
+	s.Lock()
+	s.Sets[dim].Teach(&d.store.Wide, key, text, c.Time)
+	s.Unlock()
 }
 
 // share teaches what principals of a class have in common.
 func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
-	a, b, t := c.Access, &d.store.Bounds, c.Time
+	a, t := c.Access, c.Time
 	switch {
 	case a.Class == access.Node:
 		if flagged[history.DimSource] || flagged[history.DimClient] {
@@ -325,9 +358,9 @@ func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
 		}
 		n := &d.store.Nodes
 		n.Lock()
-		n.Sets[history.DimClient].Teach(b, c.ClientKey, c.ClientText, t)
+		n.Sets[history.DimClient].Teach(&d.store.Wide, c.ClientKey, c.ClientText, t)
 		if c.Source.Network != "" {
-			n.Sets[history.DimSource].Teach(b, a.Source.Key, c.Source.Network, t)
+			n.Sets[history.DimSource].Teach(&d.store.Wide, a.Source.Key, c.Source.Network, t)
 		}
 		n.Unlock()
 		if a.Source.Addr.IsValid() {
@@ -339,7 +372,7 @@ func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
 	case a.Class == access.ServiceAccount && a.Event.User.PodUID != "" && !a.Source.Inside && !flagged[history.DimSource] && !c.FirstAccess():
 		s := &d.store.Accounts
 		s.Lock()
-		s.Sets[history.DimSource].Teach(b, a.Source.Key, c.Source.Text(), t)
+		s.Sets[history.DimSource].Teach(&d.store.Wide, a.Source.Key, c.Source.Text(), t)
 		s.Unlock()
 	}
 }

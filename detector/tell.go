@@ -85,7 +85,7 @@ func (d *Detector) tell(c *rule.Case, v *Verdict) {
 	v.Title = c.Findings[0].Info.Title
 	v.Reason = string(reason)
 	v.Fingerprint = fingerprint(print)
-	v.First = c.P.Said.First(&d.store.Bounds, print, c.Time)
+	v.First = c.P.Said.First(&d.store.Bounds, print, c.Time) && c.Raises()
 }
 
 func fingerprint(p uint64) string {

@@ -38,6 +38,7 @@ type Client struct {
 	Platform string // os/arch, or ""
 	Build    Build
 	Shape    Shape
+	Attack   bool   // an attack tool, not only a scripting client
 	Key      uint64 // identifies product, platform and build
 }
 
@@ -58,6 +59,9 @@ func ParseClient(ua string) Client {
 		return c
 	}
 	c.Product, c.Platform = product(ua), platform(ua)
+	if c.Product == "Mozilla" {
+		c.Product, c.Platform = desktopProduct(ua)
+	}
 	family, commit := lastProduct(ua)
 	switch {
 	case family == "kubernetes" && strings.HasPrefix(commit, "$Format"):
@@ -123,6 +127,38 @@ func product(ua string) string {
 	return strings.TrimRight(ua[:end], " \t")
 }
 
+// desktopProduct names the program behind an Electron user agent, such as
+// "Mozilla/5.0 (Macintosh; …) AppleWebKit/… Lens/6.5.2 Chrome/… Electron/… Safari/…",
+// and the operating system it states. A plain browser is Mozilla.
+func desktopProduct(ua string) (name, system string) {
+	name = "Mozilla"
+	if !strings.Contains(ua, " Electron/") {
+		return name, ""
+	}
+	for rest := ua; rest != ""; {
+		var word string
+		word, rest, _ = strings.Cut(rest, " ")
+		p, _, ok := strings.Cut(word, "/")
+		switch p {
+		case "Mozilla", "AppleWebKit", "Chrome", "Electron", "Safari", "":
+		default:
+			if ok && !strings.ContainsAny(p, "(;,)") && len(p) <= 32 {
+				name = p
+				rest = ""
+			}
+		}
+	}
+	switch {
+	case strings.Contains(ua, "Macintosh"):
+		system = "darwin"
+	case strings.Contains(ua, "Windows"):
+		system = "windows"
+	case strings.Contains(ua, "Linux"):
+		system = "linux"
+	}
+	return name, system
+}
+
 // platform is the os/arch pair of client-go's form, or "".
 func platform(ua string) string {
 	open := strings.IndexByte(ua, '(')
@@ -184,19 +220,25 @@ var tools = map[string]bool{
 	"php": true, "guzzle": true, "guzzlehttp": true, "ruby": true, "libwww-perl": true, "lwp": true, "lwp-request": true,
 	"powershell": true, "windowspowershell": true, "postmanruntime": true, "httpie": true, "restsharp": true, "mozilla": true,
 	"insomnia": true, "faraday": true, "rest-client": true, "python3": true, "perl": true, "libcurl": true, "pycurl": true,
-	"got": true, "reqwest": true, "hyper": true, "aria2": true, "httpx": true, "nuclei": true, "burp": true,
+	"got": true, "swagger-codegen": true, "reqwest": true, "hyper": true, "aria2": true,
+}
+
+// attackTools are product tokens of tools made to attack or probe, in lower
+// case.
+var attackTools = map[string]bool{
 	"kdigger": true, "peirates": true, "rakkess": true, "access_matrix": true, "who_can": true, "kubectl-who_can": true,
 	"kubectl-who-can": true, "kubectl-access_matrix": true, "kubectl-rakkess": true,
 	"trufflehog": true, "azurehound": true, "kube-hunter": true, "kubehound": true, "kubehound-collector": true,
-	"swagger-codegen": true, "kubeletctl": true, "kubesploit": true, "metasploit": true, "nmap": true, "sqlmap": true,
+	"httpx": true, "nuclei": true, "burp": true, "kubeletctl": true, "kubesploit": true, "metasploit": true, "nmap": true, "sqlmap": true,
 	"masscan": true, "zgrab": true, "nikto": true, "gobuster": true, "ffuf": true, "feroxbuster": true,
 }
 
-// toolMarks are found anywhere in a user agent.
-var toolMarks = []string{"stratus-red-team", "kubehound-collector", "kali", "peirates", "python-requests/", "nmap scripting"}
+// attackMarks are words that give an attacker away anywhere in a user agent:
+// tools, and the distribution a program was built for.
+var attackMarks = []string{"stratus-red-team", "kubehound", "kali", "peirates", "nmap scripting"}
 
 func shape(ua string, c *Client) Shape {
-	if isTool(ua, c.Product) {
+	if c.Attack = isAttackTool(ua, c.Product); c.Attack || listed(tools, c.Product) {
 		return Tool
 	}
 	if len(ua) >= userAgentLimit || !utf8.ValidString(ua) || hasControl(ua) || c.Product == "" {
@@ -208,32 +250,35 @@ func shape(ua string, c *Client) Shape {
 	return Ordinary
 }
 
-func isTool(ua, product string) bool {
-	var low [32]byte
-	if n := len(product); n > 0 && n <= len(low) {
-		for i := 0; i < n; i++ {
-			ch := product[i]
-			if ch >= 'A' && ch <= 'Z' {
-				ch += 'a' - 'A'
-			}
-			low[i] = ch
-		}
-		if tools[string(low[:n])] {
-			return true
-		}
-		// "curl", "Python 3.11 aiohttp": a product with words after it.
-		for i, ch := range low[:n] {
-			if ch == ' ' {
-				if tools[string(low[:i])] {
-					return true
-				}
-				break
-			}
-		}
+func isAttackTool(ua, product string) bool {
+	if listed(attackTools, product) {
+		return true
 	}
-	for _, m := range toolMarks {
+	for _, m := range attackMarks {
 		if containsWordFold(ua, m) {
 			return true
+		}
+	}
+	return false
+}
+
+// listed looks a product up in any case, whole or up to its first space
+// ("Python 3.11 aiohttp").
+func listed(list map[string]bool, product string) bool {
+	var low [32]byte
+	n := len(product)
+	if n == 0 || n > len(low) {
+		return false
+	}
+	for i := 0; i < n; i++ {
+		low[i] = lower(product[i])
+	}
+	if list[string(low[:n])] {
+		return true
+	}
+	for i, ch := range low[:n] {
+		if ch == ' ' {
+			return list[string(low[:i])]
 		}
 	}
 	return false

@@ -33,6 +33,8 @@ type Value struct {
 	// Flagged is when the value was called out, 0 for one that never was or
 	// has served its probation.
 	Flagged int64
+	// Again: it was established once, then not seen for longer than the window.
+	Again bool
 }
 
 // Bounds of sets and how long values count.
@@ -106,6 +108,16 @@ func (s *Set) Find(key uint64, match string) *Value {
 	return find(s.trial, key, match)
 }
 
+// Again says whether the value was established once and then not seen for
+// longer than the window, whatever it is now.
+func (s *Set) Again(b *Bounds, key uint64, match string, t int64) bool {
+	if v := find(s.vals, key, match); v != nil {
+		return expired(v.Last, t, b.Window)
+	}
+	v := find(s.trial, key, match)
+	return v != nil && v.Again
+}
+
 // Status says what a value is at time t.
 func (s *Set) Status(b *Bounds, key uint64, match string, t int64) Status {
 	if v := find(s.vals, key, match); v != nil {
@@ -162,7 +174,7 @@ func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
 		// never that of one still in use.
 		if i := s.place(b, t, false); i >= 0 {
 			moved := *v
-			moved.Flagged = 0
+			moved.Flagged, moved.Again = 0, false
 			s.dropTrial(v)
 			s.put(b, i, moved, t)
 		}
@@ -178,8 +190,9 @@ func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 	match := text
 	v := find(s.trial, key, match)
 	if v == nil {
+		again := false
 		if old := find(s.vals, key, match); old != nil {
-			// Known long ago: what it was before no longer counts.
+			again = true
 			s.dropEstablished(old)
 		}
 		if len(s.trial) < junk(b.MaxValues) {
@@ -188,7 +201,7 @@ func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 		} else {
 			v = oldest(s.trial)
 		}
-		*v = Value{Key: key, Text: text, First: t, Last: t, Count: 1, Flagged: t}
+		*v = Value{Key: key, Text: text, First: t, Last: t, Count: 1, Flagged: t, Again: again}
 		return
 	}
 	if expired(v.Last, t, b.Window) {

@@ -29,6 +29,8 @@ type Suspicion struct {
 // a shard of principals, and one each for what principals share.
 type Store struct {
 	Bounds Bounds
+	// Wide bounds what many principals share.
+	Wide Bounds
 	// Minted finds tokens by their credential id.
 	Minted *Fair[Minted]
 	// Suspicious finds addresses by key.
@@ -44,6 +46,7 @@ type Store struct {
 	Nodes      Shared // what all nodes have in common
 	Forwarders Shared // peers that forward for others, as sources
 	Accounts   Shared // what all service accounts have in common: addresses out of the cluster
+	People     Shared // what people have in common, each counted once: sources, clients
 }
 
 // Shared is a Principal record that many principals contribute to.
@@ -73,6 +76,7 @@ const maxShards = 16
 func NewStore(b Bounds, principals int) *Store {
 	s := &Store{
 		Bounds:     b,
+		Wide:       Bounds{Window: b.Window, Probation: b.Probation, MaxValues: max(b.MaxValues, 1024)},
 		Minted:     NewFair[Minted](1024, 256),
 		Suspicious: NewFair[Suspicion](1024, 32),
 		NodeAddrs:  NewFair[netip.Addr](8192, 1),

@@ -66,7 +66,7 @@ func podToken(c *Case) {
 			return
 		}
 		// A pod nobody has seen, out of the cluster, where no pod was seen yet.
-		c.podAway(key, netip.Addr{})
+		c.podAway(Critical, key, netip.Addr{})
 		return
 	}
 	if addr == home.Addr || addr == home.Other {
@@ -75,6 +75,7 @@ func podToken(c *Case) {
 		home.Token, home.Last = token, max(home.Last, c.Time)
 		return
 	}
+	severity := Critical
 	switch {
 	case c.Learning:
 		home.Other = addr
@@ -88,19 +89,23 @@ func podToken(c *Case) {
 			return
 		}
 	case token != 0 && token != home.Token:
-		// A sandbox made anew after its node restarted: same pod, new address,
-		// and a new token, since kubelets do not keep tokens over restarts.
-		home.Addr, home.Other, home.Token, home.Last = addr, netip.Addr{}, token, c.Time
-		return
+		// A sandbox made anew after its node restarted: same pod, new address
+		// of the same node's range, and a new token, since kubelets do not keep
+		// tokens over restarts.
+		if access.Neighbourhood(addr) == access.Neighbourhood(home.Addr) {
+			home.Addr, home.Other, home.Token, home.Last = addr, netip.Addr{}, token, c.Time
+			return
+		}
+		severity = High
 	case token == 0 && c.Time-home.Last > restart:
 		home.Addr, home.Other, home.Last = addr, netip.Addr{}, c.Time
 		return
 	}
-	c.podAway(key, home.Addr)
+	c.podAway(severity, key, home.Addr)
 }
 
-func (c *Case) podAway(key uint64, home netip.Addr) {
-	c.Find(Critical, key^access.AddrKey(c.Source.Addr), false)
+func (c *Case) podAway(severity Severity, key uint64, home netip.Addr) {
+	c.Find(severity, key^access.AddrKey(c.Source.Addr), false)
 	c.Say("token bound to pod ")
 	c.SayText(c.Event.User.PodName)
 	c.Say(" used from ")
@@ -129,7 +134,7 @@ func (c *Case) usedByPods() bool {
 	s := &c.Store.Accounts
 	s.Lock()
 	defer s.Unlock()
-	return s.Sets[history.DimSource].Status(&c.Store.Bounds, c.Source.Key, "", c.Time) == history.Known
+	return s.Sets[history.DimSource].Status(&c.Store.Wide, c.Source.Key, "", c.Time) == history.Known
 }
 
 // machineCertificate judges client certificates of nodes and control plane
@@ -194,7 +199,8 @@ func mintedAway(c *Case) bool {
 
 // inTurns judges a source on probation against the principal's established ones.
 func inTurns(c *Case) {
-	if c.Learning || c.Explained || c.Status[history.DimSource] != history.Probation {
+	if c.Learning || c.Explained || c.Status[history.DimSource] != history.Probation ||
+		c.Common[history.DimSource] || c.Again[history.DimSource] {
 		return
 	}
 	set := &c.P.Sets[history.DimSource]

@@ -76,7 +76,7 @@ func (c *Case) forwarder() (exact, near history.Status) {
 	f := &c.Store.Forwarders
 	f.Lock()
 	defer f.Unlock()
-	b := &c.Store.Bounds
+	b := &c.Store.Wide
 	exact = f.Sets[history.DimSource].Status(b, access.AddrKey(c.Source.Addr), "", c.Time)
 	near = history.New
 	if c.Source.Inside {

@@ -1,6 +1,9 @@
 package rule
 
-import "github.com/secretwatch/secretwatch/detector/history"
+import (
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
 
 // newSourceIP sees sources a principal was not seen from in the window.
 type newSourceIP struct{}
@@ -18,8 +21,33 @@ func (newSourceIP) Judge(c *Case) {
 	if !found {
 		return
 	}
-	c.Find(Low, c.Source.Key, repeat)
+	severity := Low
+	if c.Class == access.ServiceAccount && !c.Again[history.DimSource] && !c.roams() {
+		severity = Medium
+	}
+	c.Find(severity, c.Source.Key, repeat)
 	c.Say("source ")
 	c.SaySource()
 	c.sayNovelty(history.DimSource, repeat)
+}
+
+// roamsFrom is how many places out of the cluster make one more unremarkable.
+const roamsFrom = 3
+
+// roams says whether a new source is nothing special for a service account:
+// workloads do not travel, but one may be used by pipelines on hosted machines,
+// or come out of the cluster by addresses that others use too.
+func (c *Case) roams() bool {
+	if c.Source.Inside || c.Source.Network != "" || c.usedByPods() {
+		return true
+	}
+	here, outside, beside := access.Neighbourhood(c.Source.Addr), 0, false
+	c.P.Sets[history.DimSource].Each(func(v *history.Value) {
+		a := access.ParseAddr(v.Text)
+		if a.IsValid() && v.Flagged == 0 {
+			outside++
+			beside = beside || access.Neighbourhood(a) == here
+		}
+	})
+	return beside || outside >= roamsFrom
 }

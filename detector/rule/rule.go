@@ -98,6 +98,12 @@ type Case struct {
 	// Status is what the access's source, client and namespace are for P; for
 	// nodes, what they are for nodes at large where P itself does not know.
 	Status [history.NumDims]history.Status
+	// Again says of the same dimensions that the value was established once,
+	// before it was not seen for longer than the window.
+	Again [history.NumDims]bool
+	// Common says of source and client that several other people are
+	// established with them: the office, the VPN, the tools of the house.
+	Common [history.NumDims]bool
 	// ClientKey and ClientText identify the client in P's history.
 	ClientKey  uint64
 	ClientText string
@@ -185,6 +191,12 @@ func (c *Case) FromHome() bool {
 	return !c.FirstAccess() && c.Status[history.DimSource] == history.Known && c.Status[history.DimClient] == history.Known
 }
 
+// Plausible says whether the source is one the principal, or people at large,
+// are known to come from.
+func (c *Case) Plausible() bool {
+	return c.Status[history.DimSource] == history.Known || c.Again[history.DimSource] || c.Common[history.DimSource]
+}
+
 // ScopeStatus says what a scope is for P, or for the principals it shares the
 // habit with where P itself does not know it.
 func (c *Case) ScopeStatus(key uint64, text string, shared *history.Shared) history.Status {
@@ -195,7 +207,7 @@ func (c *Case) ScopeStatus(key uint64, text string, shared *history.Shared) hist
 	}
 	shared.Lock()
 	defer shared.Unlock()
-	if s := shared.Sets[history.DimScope].Status(b, key, text, c.Time); s == history.Known {
+	if s := shared.Sets[history.DimScope].Status(&c.Store.Wide, key, text, c.Time); s == history.Known {
 		return s
 	}
 	return status
@@ -211,6 +223,25 @@ func (c *Case) Score() int {
 		rest *= 1 - float64(c.Findings[i].Severity.Score())/100
 	}
 	return min(99, int(math.Round(100*(1-rest))))
+}
+
+// Raises says whether what is found for the first time matters beside what is
+// repeated: it raises the severity, or is as severe by itself. A newcomer under
+// watch who shows a second source is no second alert.
+func (c *Case) Raises() bool {
+	all, fresh, repeated := 1.0, 1.0, 1.0
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		rest := 1 - float64(f.Severity.Score())/100
+		all *= rest
+		if f.Repeat {
+			repeated *= rest
+		} else {
+			fresh *= rest
+		}
+	}
+	level := func(rest float64) Severity { return SeverityOf(min(99, int(math.Round(100*(1-rest))))) }
+	return repeated == 1 || level(all) > level(repeated) || level(fresh) >= level(all)
 }
 
 // Sort orders the findings by score, highest first, rules of equal score in

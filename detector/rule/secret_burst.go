@@ -122,12 +122,15 @@ func (c *Case) strange() {
 		return
 	}
 	s, cl := c.Status[history.DimSource], c.Status[history.DimClient]
+	if c.Plausible() && !Fresh(cl) && cl != history.Probation || c.Common[history.DimClient] && c.Plausible() {
+		return
+	}
 	if !Fresh(s) && s != history.Probation && !Fresh(cl) && cl != history.Probation {
 		return
 	}
 	b := &c.Store.Bounds
 	count, _ := c.P.Strange.Note(c.Object, access.Key(c.Namespace), c.Time, b.Probation)
-	limit := max(2, c.Settings.BurstCount/2)
+	limit := c.Settings.BurstCount
 	if count < limit {
 		return
 	}

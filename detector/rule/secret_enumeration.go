@@ -46,6 +46,14 @@ func (secretEnumeration) Judge(c *Case) {
 		return
 	}
 	severity := High
+	again := c.P.Sets[history.DimScope].Again(&c.Store.Bounds, key, text, c.Time)
+	switch {
+	case again && c.Class.InCluster() && c.Source.Inside:
+		// A backup that runs once a fortnight.
+		severity = Low
+	case again, strings.Contains(text, helmLabel) && c.FromHome():
+		severity = Medium
+	}
 	if c.Newcomer() && c.Class.InCluster() && c.Source.Inside {
 		severity = Medium
 		if c.startsUp() {
@@ -65,6 +73,9 @@ func (secretEnumeration) Judge(c *Case) {
 	c.SayWindow()
 	c.SayRepeat(repeat)
 }
+
+// helmLabel is how helm list -A narrows its list to its own releases.
+const helmLabel = "owner%3Dhelm"
 
 // startsUp says whether a newcomer's cluster-wide read looks like a controller
 // that fills its cache: the token of a pod, a client-go program of its own

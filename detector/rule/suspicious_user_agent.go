@@ -31,15 +31,28 @@ func (suspiciousUserAgent) Judge(c *Case) {
 		c.Unsure = true
 		return
 	}
+	if c.Again[history.DimClient] {
+		// A job that runs once a month always had it.
+		return
+	}
 	repeat := c.Status[history.DimClient] == history.Probation
+	modest := c.modestWorkload()
 	switch {
 	case c.Client.Shape == access.Tool:
-		c.Find(High, c.ClientKey, repeat)
+		if modest {
+			c.Find(Low, c.ClientKey, repeat)
+		} else {
+			c.Find(High, c.ClientKey, repeat)
+		}
 		c.Say("user agent ")
 		c.SayText(c.Event.UserAgent)
 		c.Say(" is a scripting client or attack tool")
 	case c.Client.Shape == access.Empty:
-		c.Find(Medium, c.ClientKey, repeat)
+		if modest {
+			c.Find(Low, c.ClientKey, repeat)
+		} else {
+			c.Find(Medium, c.ClientKey, repeat)
+		}
 		c.Say("no user agent was sent")
 	case c.Client.Shape == access.Forged:
 		c.Find(Medium, c.ClientKey, repeat)
@@ -53,4 +66,14 @@ func (suspiciousUserAgent) Judge(c *Case) {
 		c.Say(" names a program that a ", c.Class.String(), " does not run")
 	}
 	c.SayRepeat(repeat)
+}
+
+// modestWorkload says whether the access is what a job of a script and curl
+// does on its first day: a pod that is new here gets one secret of its own
+// namespace by name, is let, and names no attack tool. It says nothing of
+// accounts whose client is known: for them a script is news.
+func (c *Case) modestWorkload() bool {
+	return c.Newcomer() && c.Class == access.ServiceAccount && c.Event.User.PodUID != "" && c.Source.Inside &&
+		c.Outcome == access.Allowed && c.Action == access.Read && !c.Bulk && c.Event.Verb == "get" &&
+		c.Namespace == access.HomeNamespace(c.Principal) && !c.Client.Attack
 }

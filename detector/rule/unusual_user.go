@@ -28,12 +28,19 @@ func (unusualUser) Judge(c *Case) {
 		return
 	}
 	repeat := c.Standing == history.Probation
-	// Who comes back after a pause, with the client and from the place it
-	// always had, is most likely back from a holiday.
-	back := c.Standing == history.Expired &&
-		c.Status[history.DimSource] != history.New && c.Status[history.DimClient] != history.New
+	// Who comes back after a pause with the client it always had is most
+	// likely back from a holiday.
+	back := c.Standing == history.Expired && c.Status[history.DimClient] != history.New
 	severity := Medium
-	if c.Class.InCluster() || c.Outcome == access.Denied || back || repeat && c.P.Returned {
+	switch {
+	case c.Outcome == access.Denied, back, repeat && c.P.Returned:
+		severity = Low
+	case c.Class == access.ServiceAccount && !c.Source.Inside && !c.usedByPods() && !c.Common[history.DimSource]:
+		// A workload appears every day, but in the cluster.
+	case c.Class.InCluster():
+		severity = Low
+	case c.Common[history.DimSource] && c.Common[history.DimClient]:
+		// One more colleague, with the tools of the house, from the office.
 		severity = Low
 	}
 	if !repeat {
@@ -47,7 +54,7 @@ func (unusualUser) Judge(c *Case) {
 	case back:
 		c.Say(" accessed no secret in ")
 		c.SayWindow()
-		c.Say(" and is back with a client and source it had before")
+		c.Say(" and is back with a client it had before")
 	default:
 		c.Say(" accessed no secret in ")
 		c.SayWindow()

@@ -22,7 +22,16 @@ func (unusualUserAgent) Judge(c *Case) {
 	if !found {
 		return
 	}
-	c.Find(Medium, c.ClientKey, repeat)
+	severity := Medium
+	switch {
+	case c.Again[history.DimClient]:
+		// Known, but not lately.
+		severity = Low
+	case c.Common[history.DimClient] && c.Plausible():
+		// A tool that colleagues use, from where the principal or they work.
+		severity = Low
+	}
+	c.Find(severity, c.ClientKey, repeat)
 	c.Say("user agent ")
 	if c.Client.Shape == access.Empty {
 		c.Say("(none)")
