@@ -205,7 +205,10 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 		s := &d.store.People
 		s.Lock()
 		c.Common[history.DimSource] = common(&d.store.Wide, &s.Sets[history.DimSource], a.Source.Key, "", a.Time)
-		c.Common[history.DimClient] = common(&d.store.Wide, &s.Sets[history.DimClient], c.ClientKey, c.ClientText, a.Time)
+		c.Common[history.DimClient] = common(&d.store.Wide, &s.Sets[history.DimClient], c.ClientKey, c.ClientText, a.Time) ||
+			a.Client.Platform != "" && p.HasPlatform(a.Client.Platform) &&
+				common(&d.store.Wide, &s.Sets[history.DimClient], c.AnyPlatform(), "", a.Time)
+		c.Colleague = d.colleague(&s.Principal, a)
 		s.Unlock()
 	}
 	if c.Standing == history.Unsure {
@@ -291,7 +294,9 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 		}
 	}
 	d.share(c, flagged)
-	sh.Teach(p, t, c.Learning)
+	if sh.Teach(p, t, c.Learning) && a.Class == access.Person {
+		d.shareGroups(c)
+	}
 }
 
 func apply(s *history.Set, b *history.Bounds, l *rule.Lesson, t int64) {
@@ -344,8 +349,51 @@ func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, te
 	}
 	s := &d.store.People
 	s.Lock()
+	defer s.Unlock()
 	s.Sets[dim].Teach(&d.store.Wide, key, text, c.Time)
-	s.Unlock()
+	if dim == history.DimClient && c.Client.Platform != "" {
+		s.Sets[dim].Teach(&d.store.Wide, c.AnyPlatform(), "", c.Time)
+	}
+}
+
+// groupText names a group together with the way its members authenticate: a
+// certificate names its own groups, which whoever may sign one can choose.
+func groupText(ev *audit.Event, group string) string {
+	if strings.HasPrefix(ev.User.CredentialID, "X509") {
+		return group + " by certificate"
+	}
+	return group
+}
+
+// ownGroups calls f for the groups that say something of a person.
+func ownGroups(ev *audit.Event, f func(group string)) {
+	for i, g := range ev.User.Groups {
+		if g != "system:authenticated" && i < 64 {
+			f(groupText(ev, g))
+		}
+	}
+}
+
+// colleague says whether all groups of a person are common among people.
+// people's lock is held.
+func (d *Detector) colleague(people *history.Principal, a *access.Access) bool {
+	n, all := 0, true
+	ownGroups(a.Event, func(g string) {
+		n++
+		all = all && !strings.HasPrefix(g, "system:") &&
+			common(&d.store.Wide, &people.Sets[history.DimScope], access.Key(g), g, a.Time)
+	})
+	return n > 0 && all
+}
+
+// shareGroups counts one more known person for each of its groups.
+func (d *Detector) shareGroups(c *rule.Case) {
+	s := &d.store.People
+	s.Lock()
+	defer s.Unlock()
+	ownGroups(c.Event, func(g string) {
+		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(g), c.Time)
+	})
 }
 
 // share teaches what principals of a class have in common.

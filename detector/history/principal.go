@@ -1,6 +1,9 @@
 package history
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Dim names a dimension of a principal's history.
 type Dim uint8
@@ -202,4 +205,20 @@ func (p *Principal) TextOf(d Dim, key uint64, t interface{ AppendText([]byte) []
 		}
 	}
 	return string(text)
+}
+
+// HasPlatform says whether an established client of the principal runs on the
+// platform (os/arch).
+func (p *Principal) HasPlatform(platform string) bool {
+	for i := range p.Sets[DimClient].vals {
+		words := p.Sets[DimClient].vals[i].Text
+		for words != "" {
+			var w string
+			w, words, _ = strings.Cut(words, " ")
+			if w == platform {
+				return true
+			}
+		}
+	}
+	return false
 }

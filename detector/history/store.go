@@ -137,26 +137,26 @@ func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
 
 // Teach records that an access of p at t fits. Once p is known, and not on
 // probation, it takes a place among the known, which others on probation
-// cannot displace.
-func (sh *Shard) Teach(p *Principal, t int64, learning bool) {
+// cannot displace. It reports whether p became known with this.
+func (sh *Shard) Teach(p *Principal, t int64, learning bool) bool {
 	if p.First == 0 || t < p.First {
 		p.First = t
 	}
 	p.Last = max(p.Last, t)
 	if p.Flagged != 0 {
 		if t <= addTime(p.Flagged, sh.bounds.Probation) {
-			return
+			return false
 		}
 		p.Flagged = 0
 	}
 	if sh.known.Contains(p.Name) {
-		return
+		return false
 	}
 	// Len at capacity: somebody has to go.
 	if _, old, ok := sh.known.GetOldest(); ok && sh.full() {
 		gone := expired(old.Last, t, sh.bounds.Window)
 		if !gone && !learning {
-			return
+			return false
 		}
 		sh.known.RemoveOldest()
 		if !gone {
@@ -165,6 +165,7 @@ func (sh *Shard) Teach(p *Principal, t int64, learning bool) {
 	}
 	sh.fresh.Remove(p.Name)
 	sh.known.Add(p.Name, p)
+	return true
 }
 
 func (sh *Shard) full() bool { return sh.known.Len() >= sh.cap }

@@ -104,6 +104,9 @@ type Case struct {
 	// Common says of source and client that several other people are
 	// established with them: the office, the VPN, the tools of the house.
 	Common [history.NumDims]bool
+	// Colleague: every group of the user is one that several known people are
+	// in, who authenticate in the same way.
+	Colleague bool
 	// ClientKey and ClientText identify the client in P's history.
 	ClientKey  uint64
 	ClientText string
@@ -195,6 +198,13 @@ func (c *Case) FromHome() bool {
 // are known to come from.
 func (c *Case) Plausible() bool {
 	return c.Status[history.DimSource] == history.Known || c.Again[history.DimSource] || c.Common[history.DimSource]
+}
+
+// AnyPlatform identifies the client whatever its platform.
+func (c *Case) AnyPlatform() uint64 {
+	client := c.Client
+	client.Platform = "any"
+	return client.Hash()
 }
 
 // ScopeStatus says what a scope is for P, or for the principals it shares the

@@ -31,7 +31,8 @@ func (secretBurst) Judge(c *Case) {
 		}
 	case access.Read:
 		// Names that do not exist count too: guessing them is a sweep.
-		if c.NewObject && (c.Outcome == access.Allowed || c.Event.Code == 404) {
+		// Who habitually reads the whole cluster reads nothing new.
+		if c.NewObject && c.ScopeStatus(scopeCluster, scopeClusterText, nil) != history.Known && (c.Outcome == access.Allowed || c.Event.Code == 404) {
 			var class *history.Shared
 			if c.Class == access.Node {
 				class = &c.Store.Nodes

@@ -39,8 +39,9 @@ func (unusualUser) Judge(c *Case) {
 		// A workload appears every day, but in the cluster.
 	case c.Class.InCluster():
 		severity = Low
-	case c.Common[history.DimSource] && c.Common[history.DimClient]:
-		// One more colleague, with the tools of the house, from the office.
+	case c.Common[history.DimClient] && (c.Common[history.DimSource] || c.Colleague):
+		// One more colleague with the tools of the house: from the office, or
+		// by groups and kind of credential.
 		severity = Low
 	}
 	if !repeat {

@@ -22,13 +22,13 @@ func (unusualUserAgent) Judge(c *Case) {
 	if !found {
 		return
 	}
-	severity := Medium
-	switch {
-	case c.Again[history.DimClient]:
-		// Known, but not lately.
-		severity = Low
-	case c.Common[history.DimClient] && c.Plausible():
+	if c.Common[history.DimClient] && c.Plausible() {
 		// A tool that colleagues use, from where the principal or they work.
+		return
+	}
+	severity := Medium
+	if c.Again[history.DimClient] {
+		// Known, but not lately.
 		severity = Low
 	}
 	c.Find(severity, c.ClientKey, repeat)
