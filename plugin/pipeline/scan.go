@@ -8,7 +8,7 @@ const (
 	// path is recorded as the client sent it, percent signs and all.
 	needleSecrets = "secrets"
 	// needleToken is objectRef.subresource of a minted token, as far as it is
-	// common to all wrappings; see isToken.
+	// common to all wrappings; see isNeedle.
 	needleToken = "token"
 )
 
@@ -33,15 +33,22 @@ func nextNeedle(b []byte, from int) int {
 // of five bytes in MessagePack (0xa5, or a length of 5 in its own byte). That
 // leaves out the many words in which "token" occurs.
 func isNeedle(b []byte, at int) bool {
+	if !startsNeedle(b, at) {
+		return false
+	}
+	if b[at] == 's' {
+		return true
+	}
+	return at > 0 && (b[at-1] == '"' || b[at-1] == 0xa5 || b[at-1] == 0x05)
+}
+
+// startsNeedle reports whether the bytes of a needle stand at b[at].
+func startsNeedle(b []byte, at int) bool {
 	switch b[at] {
 	case 's':
 		return len(b)-at >= len(needleSecrets) && string(b[at:at+len(needleSecrets)]) == needleSecrets
 	case 't':
-		if at == 0 || len(b)-at < len(needleToken) || string(b[at:at+len(needleToken)]) != needleToken {
-			return false
-		}
-		c := b[at-1]
-		return c == '"' || c == 0xa5 || c == 0x05
+		return len(b)-at >= len(needleToken) && string(b[at:at+len(needleToken)]) == needleToken
 	}
 	return false
 }
@@ -57,8 +64,8 @@ var bigrams = func() (t [1 << 16 / 64]uint64) {
 	return t
 }()
 
-// candidateGo returns the offset of the first place in b where a needle may
-// start, or -1 if there is none. It looks at every fourth pair of bytes only:
+// candidateGo returns the offset of the first "secrets" or "token" in b, or -1.
+// It looks at every fourth pair of bytes only:
 // any needle has one of them.
 func candidateGo(b []byte) int {
 	for i := 0; i+1 < len(b); i += len(needleToken) - 1 {
@@ -68,19 +75,10 @@ func candidateGo(b []byte) int {
 		}
 		// A needle that covers the pair starts up to five bytes before it.
 		for at := max(i-len(needleSecrets)+2, 0); at <= i; at++ {
-			switch b[at] {
-			case 's':
-				if len(b)-at >= len(needleSecrets) && string(b[at:at+len(needleSecrets)]) == needleSecrets {
-					return at
-				}
-			case 't':
-				if len(b)-at >= len(needleToken) && string(b[at:at+len(needleToken)]) == needleToken {
-					return at
-				}
+			if startsNeedle(b, at) {
+				return at
 			}
 		}
 	}
 	return -1
 }
-
-func candidate(b []byte) int { return candidateGo(b) }

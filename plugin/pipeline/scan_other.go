@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package pipeline
+
+// candidate returns the offset of the first "secrets" or "token" in b, or -1.
+func candidate(b []byte) int { return candidateGo(b) }

@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+)
+
+// plainScan is the meaning of nextNeedle.
+func plainScan(b []byte, from int) int {
+	for at := from; at < len(b); at++ {
+		if bytes.HasPrefix(b[at:], []byte("secrets")) {
+			return at
+		}
+		if bytes.HasPrefix(b[at:], []byte("token")) && at > 0 && bytes.IndexByte([]byte("\"\xa5\x05"), b[at-1]) >= 0 {
+			return at
+		}
+	}
+	return -1
+}
+
+func TestScan(t *testing.T) {
+	f := func(b []byte, from int) {
+		t.Helper()
+		want := plainScan(b, from)
+		if got := nextNeedle(b, from); got != want {
+			t.Fatalf("nextNeedle(%q, %d) = %d, want %d", b, from, got, want)
+		}
+		// Neither way to find candidates may miss one.
+		for from < len(b) {
+			a, c := candidate(b[from:]), candidateGo(b[from:])
+			if a != c {
+				t.Fatalf("candidate(%q) = %d, candidateGo = %d", b[from:], a, c)
+			}
+			if a < 0 {
+				break
+			}
+			from += a + 1
+		}
+	}
+	f(nil, 0)
+	f([]byte("s"), 0)
+	f([]byte("token"), 0)
+	for size := range 150 {
+		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken"} {
+			for at := 0; at+len(needle) <= size; at++ {
+				b := bytes.Repeat([]byte{'.'}, size)
+				copy(b[at:], needle)
+				f(b, 0)
+				f(b, at)
+				f(b, min(at+1, size))
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	parts := []string{"secrets", "secret", "token", `"`, "\xa5", "\x05", "s", "e", "c", "r", "t", "k", "n", "cret", "crat", "ken", ".", "................", "sesecretsecrets"}
+	for range 20000 {
+		var b []byte
+		for range r.IntN(60) {
+			b = append(b, parts[r.IntN(len(parts))]...)
+		}
+		f(b, r.IntN(len(b)+1))
+	}
+}
