@@ -96,6 +96,16 @@ func Skip(b []byte, at int) (int, error) {
 			return at, ErrTruncated
 		}
 		c := b[at]
+		// Short strings are most of what there is, and the branch on them is
+		// cheaper than waiting for the table.
+		if c&0xe0 == 0xa0 {
+			at += 1 + int(c&0x1f)
+			continue
+		}
+		if c == 0xd9 && at+1 < len(b) {
+			at += 2 + int(b[at+1])
+			continue
+		}
 		if t := layouts[c]; t != 0 {
 			at += int(t & 0xff)
 			left += int(t >> 8)
