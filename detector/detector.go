@@ -201,15 +201,12 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	}
 	c.Again[history.DimSource] = p.Sets[history.DimSource].Again(b, a.Source.Key, "", a.Time)
 	c.Again[history.DimClient] = p.Sets[history.DimClient].Again(b, c.ClientKey, c.ClientText, a.Time)
-	if a.Class == access.Person && (st[history.DimSource] != history.Known || st[history.DimClient] != history.Known) {
-		s := &d.store.People
-		s.Lock()
-		c.Common[history.DimSource] = common(&d.store.Wide, &s.Sets[history.DimSource], a.Source.Key, "", a.Time)
-		c.Common[history.DimClient] = common(&d.store.Wide, &s.Sets[history.DimClient], c.ClientKey, c.ClientText, a.Time) ||
-			a.Client.Platform != "" && p.HasPlatform(a.Client.Platform) &&
-				common(&d.store.Wide, &s.Sets[history.DimClient], c.AnyPlatform(), "", a.Time)
-		c.Colleague = d.colleague(&s.Principal, a)
-		s.Unlock()
+	if st[history.DimSource] != history.Known && a.Source.Addr.IsValid() {
+		c.Nearby = p.NearSource(access.Neighbourhood(a.Source.Addr))
+	}
+	forPeople := a.Class == access.Person || a.Effective != a.Principal && access.ClassOf(a.Effective) == access.Person
+	if forPeople && (st[history.DimSource] != history.Known || st[history.DimClient] != history.Known) {
+		d.compare(c)
 	}
 	if c.Standing == history.Unsure {
 		// Nothing about somebody forgotten can be called new.
@@ -226,6 +223,25 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal
 		}
 	}
+}
+
+// compare says what people at large are known for.
+func (d *Detector) compare(c *rule.Case) {
+	a, w, t := c.Access, &d.store.Wide, c.Time
+	s := &d.store.People
+	s.Lock()
+	defer s.Unlock()
+	if a.Class == access.Person {
+		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t)
+		c.Nearby = c.Nearby || a.Source.Addr.IsValid() &&
+			common(w, &s.Sets[history.DimSource], access.Neighbourhood(a.Source.Addr), "", t)
+		c.Colleague = d.colleague(&s.Principal, a)
+	}
+	// Another platform than those of the principal is another machine.
+	clients := &s.Sets[history.DimClient]
+	c.Common[history.DimClient] = common(w, clients, a.Client.Key, a.Client.Text(), t) ||
+		a.Client.Platform != "" && (c.FirstAccess() || a.Class != access.Person || c.P.HasPlatform(a.Client.Platform)) &&
+			common(w, clients, c.AnyPlatform(), "", t)
 }
 
 // commonFrom is how many people have to share a value for it to be common.
@@ -351,8 +367,11 @@ func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, te
 	s.Lock()
 	defer s.Unlock()
 	s.Sets[dim].Teach(&d.store.Wide, key, text, c.Time)
-	if dim == history.DimClient && c.Client.Platform != "" {
+	switch {
+	case dim == history.DimClient && c.Client.Platform != "":
 		s.Sets[dim].Teach(&d.store.Wide, c.AnyPlatform(), "", c.Time)
+	case dim == history.DimSource && !c.Nearby && c.Source.Addr.IsValid():
+		s.Sets[dim].Teach(&d.store.Wide, access.Neighbourhood(c.Source.Addr), "", c.Time)
 	}
 }
 

@@ -3,6 +3,8 @@ package history
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/secretwatch/secretwatch/detector/access"
 )
 
 // Dim names a dimension of a principal's history.
@@ -218,6 +220,18 @@ func (p *Principal) HasPlatform(platform string) bool {
 			if w == platform {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// NearSource says whether an established source of the principal lies in the
+// neighbourhood.
+func (p *Principal) NearSource(neighbourhood uint64) bool {
+	for i := range p.Sets[DimSource].vals {
+		a := access.ParseAddr(p.Sets[DimSource].vals[i].Text)
+		if a.IsValid() && access.Neighbourhood(a) == neighbourhood {
+			return true
 		}
 	}
 	return false

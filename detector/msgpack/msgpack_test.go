@@ -81,6 +81,8 @@ func TestSkipHostile(t *testing.T) {
 		}
 	}
 	f(nil, 0, ErrTruncated)
+	f([]byte{0x92, 0xd7}, 2, ErrTruncated)
+	f([]byte{0xa5, 'x'}, 2, ErrTruncated)
 	f([]byte{0xc1}, 0, ErrInvalid)
 	f([]byte{0x92, 0xc0, 0xc1}, 2, ErrInvalid)
 	for _, c := range []byte{0xdb, 0xc6, 0xc9, 0xdd, 0xdf} {

@@ -85,7 +85,8 @@ var layouts = func() (t [256]uint16) {
 }()
 
 // Skip returns the offset just behind the object that starts at b[at]. On
-// error it returns the offset of the object that could not be read.
+// error it returns the offset of the object that could not be read, or len(b) if
+// b ends before or within it.
 //
 // It counts the objects that are still to come instead of descending, so its
 // cost is linear in the bytes skipped and independent of nesting. A container
@@ -93,7 +94,7 @@ var layouts = func() (t [256]uint16) {
 func Skip(b []byte, at int) (int, error) {
 	for left := 1; left > 0; left-- {
 		if uint(at) >= uint(len(b)) {
-			return at, ErrTruncated
+			return len(b), ErrTruncated
 		}
 		c := b[at]
 		// Short strings are most of what there is, and the branch on them is

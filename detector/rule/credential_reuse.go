@@ -200,7 +200,7 @@ func mintedAway(c *Case) bool {
 // inTurns judges a source on probation against the principal's established ones.
 func inTurns(c *Case) {
 	if c.Learning || c.Explained || c.Status[history.DimSource] != history.Probation ||
-		c.Common[history.DimSource] || c.Again[history.DimSource] {
+		c.Common[history.DimSource] || c.Again[history.DimSource] || c.Nearby {
 		return
 	}
 	set := &c.P.Sets[history.DimSource]
@@ -211,10 +211,6 @@ func inTurns(c *Case) {
 	var other *history.Value
 	set.Each(func(v *history.Value) {
 		if v.Flagged != 0 || v.Last <= trial.First || v.Last > c.Time || c.Time-v.Last > inTurn {
-			return
-		}
-		// Addresses side by side are a pool of egress addresses.
-		if a := access.ParseAddr(v.Text); a.IsValid() && access.Neighbourhood(a) == access.Neighbourhood(c.Source.Addr) {
 			return
 		}
 		if other == nil || v.Last > other.Last {

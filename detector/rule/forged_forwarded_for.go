@@ -64,14 +64,14 @@ func (forgedForwardedFor) Judge(c *Case) {
 		c.SayText(imitated)
 		c.Say(", where ")
 		c.SayText(c.Principal)
-		c.Say(" is known to come from")
+		c.Say(" was seen before")
 	}
 	c.SayRepeat(repeat)
 }
 
 // forwarder says what the peer is among all peers that forward: by its exact
-// address, and by its neighbourhood together with the client, since the pods
-// of a dashboard are replaced.
+// address, and in the cluster by its client, since the pods of a dashboard are
+// replaced.
 func (c *Case) forwarder() (exact, near history.Status) {
 	f := &c.Store.Forwarders
 	f.Lock()
@@ -80,26 +80,22 @@ func (c *Case) forwarder() (exact, near history.Status) {
 	exact = f.Sets[history.DimSource].Status(b, access.AddrKey(c.Source.Addr), "", c.Time)
 	near = history.New
 	if c.Source.Inside {
-		near = f.Sets[history.DimClient].Status(b, c.nearKey(), "", c.Time)
+		near = f.Sets[history.DimClient].Status(b, c.ClientKey, c.ClientText, c.Time)
 	}
 	return exact, near
-}
-
-func (c *Case) nearKey() uint64 {
-	return access.Neighbourhood(c.Source.Addr) ^ c.ClientKey
 }
 
 func (c *Case) noteForwarder(flagged bool) {
 	l := Lesson{Dim: history.DimSource, Key: access.AddrKey(c.Source.Addr), Text: c.Source.Addr.String(), Flagged: flagged, Shared: &c.Store.Forwarders, Only: true}
 	c.Note(l)
 	if c.Source.Inside {
-		l.Dim, l.Key, l.Text = history.DimClient, c.nearKey(), c.ClientText
+		l.Dim, l.Key, l.Text = history.DimClient, c.ClientKey, c.ClientText
 		c.Note(l)
 	}
 }
 
-// imitated returns the first presented address that is an established source
-// of the principal other than the one judged, or "".
+// imitated returns the first presented address that the principal was seen
+// coming from, other than the one judged, or "".
 func (c *Case) imitated() string {
 	set := &c.P.Sets[history.DimSource]
 	ips := c.Event.SourceIPs
@@ -108,7 +104,7 @@ func (c *Case) imitated() string {
 		if s.Key == c.Source.Key || !s.Addr.IsValid() {
 			continue
 		}
-		if v := set.Find(s.Key, ""); v != nil && v.Flagged == 0 {
+		if set.Find(s.Key, "") != nil {
 			return ips[i]
 		}
 	}

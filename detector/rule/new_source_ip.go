@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"slices"
+
 	"github.com/secretwatch/secretwatch/detector/access"
 	"github.com/secretwatch/secretwatch/detector/history"
 )
@@ -41,13 +43,17 @@ func (c *Case) roams() bool {
 	if c.Source.Inside || c.Source.Network != "" || c.usedByPods() {
 		return true
 	}
-	here, outside, beside := access.Neighbourhood(c.Source.Addr), 0, false
+	var places [roamsFrom]uint64
+	n := 0
 	c.P.Sets[history.DimSource].Each(func(v *history.Value) {
 		a := access.ParseAddr(v.Text)
-		if a.IsValid() && v.Flagged == 0 {
-			outside++
-			beside = beside || access.Neighbourhood(a) == here
+		if !a.IsValid() || v.Flagged != 0 {
+			return
+		}
+		if place := access.Neighbourhood(a); n < len(places) && !slices.Contains(places[:n], place) {
+			places[n] = place
+			n++
 		}
 	})
-	return beside || outside >= roamsFrom
+	return c.Nearby || n == len(places)
 }

@@ -104,6 +104,9 @@ type Case struct {
 	// Common says of source and client that several other people are
 	// established with them: the office, the VPN, the tools of the house.
 	Common [history.NumDims]bool
+	// Nearby: the source lies beside (in the /24 or /48 of) one that the
+	// principal, or several other people, are established with.
+	Nearby bool
 	// Colleague: every group of the user is one that several known people are
 	// in, who authenticate in the same way.
 	Colleague bool
@@ -195,9 +198,10 @@ func (c *Case) FromHome() bool {
 }
 
 // Plausible says whether the source is one the principal, or people at large,
-// are known to come from.
+// are known to come from, or beside one.
 func (c *Case) Plausible() bool {
-	return c.Status[history.DimSource] == history.Known || c.Again[history.DimSource] || c.Common[history.DimSource]
+	return c.Status[history.DimSource] == history.Known || c.Again[history.DimSource] ||
+		c.Common[history.DimSource] || c.Nearby
 }
 
 // AnyPlatform identifies the client whatever its platform.

@@ -31,8 +31,7 @@ func (secretBurst) Judge(c *Case) {
 		}
 	case access.Read:
 		// Names that do not exist count too: guessing them is a sweep.
-		// Who habitually reads the whole cluster reads nothing new.
-		if c.NewObject && c.ScopeStatus(scopeCluster, scopeClusterText, nil) != history.Known && (c.Outcome == access.Allowed || c.Event.Code == 404) {
+		if c.NewObject && !c.readsAll() && (c.Outcome == access.Allowed || c.Event.Code == 404) {
 			var class *history.Shared
 			if c.Class == access.Node {
 				class = &c.Store.Nodes
@@ -42,6 +41,12 @@ func (secretBurst) Judge(c *Case) {
 			}
 		}
 	}
+}
+
+// readsAll says whether the principal is a controller that habitually reads the
+// whole cluster: no object is new to it.
+func (c *Case) readsAll() bool {
+	return c.Class.InCluster() && c.ScopeStatus(scopeCluster, scopeClusterText, nil) == history.Known
 }
 
 // burst counts one more object and judges the count.
@@ -62,6 +67,10 @@ func (c *Case) burst(b *history.Burst, class *history.Shared, did string) bool {
 		return false
 	}
 	limit := max(c.Settings.BurstCount, 2*habit+1)
+	if b == &c.P.Deleted && c.readsAll() {
+		// Operators that renew what they manage clean up behind themselves.
+		limit *= 3
+	}
 	if count < limit {
 		// What was not learnt in the learning period grows no further than the
 		// limit itself, or patience could double it again and again.

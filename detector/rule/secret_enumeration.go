@@ -51,7 +51,7 @@ func (secretEnumeration) Judge(c *Case) {
 	case again && c.Class.InCluster() && c.Source.Inside:
 		// A backup that runs once a fortnight.
 		severity = Low
-	case again, c.FromHome():
+	case again, c.Plausible() && (c.Status[history.DimClient] == history.Known || c.Common[history.DimClient]) && !c.FirstAccess():
 		// Worth a look, and then a habit: an administrator's browser of the
 		// cluster would otherwise be called out for ever, since what is high
 		// teaches nothing.
