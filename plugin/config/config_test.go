@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"os"
 	"reflect"
 	"regexp"
@@ -90,7 +89,7 @@ func TestDuration(t *testing.T) {
 func FuzzDuration(f *testing.F) {
 	f.Add("1d12h")
 	f.Fuzz(func(t *testing.T, s string) {
-		if d, err := ParseDuration(s); err == nil && (d < 0 || d > math.MaxInt64) {
+		if d, err := ParseDuration(s); err == nil && d < 0 {
 			t.Errorf("%q: %v", s, d)
 		}
 	})

@@ -78,7 +78,7 @@ func checkNetworkName(name string) error {
 	for i, r := range name {
 		letter := 'a' <= r|0x20 && r|0x20 <= 'z'
 		if i == 0 && !letter || !letter && !('0' <= r && r <= '9') && !strings.ContainsRune("-_.", r) {
-			return fmt.Errorf("name %s is not made of a letter, then letters, digits, -, _ or .", quote(name))
+			return fmt.Errorf("name %s must be a letter, then letters, digits or any of - _ . only", quote(name))
 		}
 	}
 	return nil

@@ -1,0 +1,51 @@
+# Needs Go, a C compiler and make. `make help` lists the targets.
+
+# Version and commit shown by the plugin and the tool.
+VERSION ?= $(shell git describe --tags 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+
+# Pinned so that a new check does not break an old commit.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+GO      ?= go
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build host test lint demo fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the filter build/flb-filter_secretwatch.so and the tool build/secretwatch
+	@mkdir -p build
+	$(GO) build -buildmode=c-shared -trimpath -ldflags '$(LDFLAGS)' -o build/flb-filter_secretwatch.so ./plugin
+	@rm -f build/flb-filter_secretwatch.h
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/secretwatch ./detector/cmd/secretwatch
+
+host: # the loader hosts build/host-v2 and build/host-v5
+	@mkdir -p build
+	@test/host/build.sh build
+
+test: ## all tests, with the reason of each that is skipped
+	@scripts/test.sh
+
+lint: ## go vet, gofmt, staticcheck
+	$(GO) vet ./...
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod verify
+
+demo: build host ## a recorded attack, caught and explained
+	@scripts/demo.sh
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@$(GO) list ./... | while read -r package; do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+clean: ## remove build/
+	rm -rf build
