@@ -492,6 +492,9 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestProcessAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("with the race detector pools forget at random")
+	}
 	p := newPipeline(t, func(o *Options) { o.Judge = skipJudge{} })
 	in := bytes.Repeat(append(logRecord("x"), logRecord(event("alice"))...), 10)
 	if n := testing.AllocsPerRun(100, func() { p.Process(in, alloc) }); n != 0 {
