@@ -202,7 +202,8 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	c.Again[history.DimSource] = p.Sets[history.DimSource].Again(b, a.Source.Key, "", a.Time)
 	c.Again[history.DimClient] = p.Sets[history.DimClient].Again(b, c.ClientKey, c.ClientText, a.Time)
 	if st[history.DimSource] != history.Known && a.Source.Addr.IsValid() {
-		c.Nearby = p.NearSource(access.Neighbourhood(a.Source.Addr))
+		c.Beside = p.NearSource(access.Neighbourhood(a.Source.Addr))
+		c.Nearby = c.Beside
 	}
 	forPeople := a.Class == access.Person || a.Effective != a.Principal && access.ClassOf(a.Effective) == access.Person
 	if forPeople && (st[history.DimSource] != history.Known || st[history.DimClient] != history.Known) {
@@ -232,24 +233,22 @@ func (d *Detector) compare(c *rule.Case) {
 	s.Lock()
 	defer s.Unlock()
 	if a.Class == access.Person {
-		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t)
+		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t, 2)
 		c.Nearby = c.Nearby || a.Source.Addr.IsValid() &&
-			common(w, &s.Sets[history.DimSource], access.Neighbourhood(a.Source.Addr), "", t)
+			common(w, &s.Sets[history.DimSource], access.Neighbourhood(a.Source.Addr), "", t, 3)
 		c.Colleague = d.colleague(&s.Principal, a)
 	}
 	// Another platform than those of the principal is another machine.
 	clients := &s.Sets[history.DimClient]
-	c.Common[history.DimClient] = common(w, clients, a.Client.Key, a.Client.Text(), t) ||
-		a.Client.Platform != "" && (c.FirstAccess() || a.Class != access.Person || c.P.HasPlatform(a.Client.Platform)) &&
-			common(w, clients, c.AnyPlatform(), "", t)
+	c.Common[history.DimClient] = common(w, clients, a.Client.Key, a.Client.Text(), t, 3) ||
+		a.Client.Platform != "" && (c.Newcomer() || a.Class != access.Person || c.P.HasPlatform(a.Client.Platform)) &&
+			common(w, clients, c.AnyPlatform(), "", t, 3)
 }
 
-// commonFrom is how many people have to share a value for it to be common.
-const commonFrom = 3
-
-func common(b *history.Bounds, s *history.Set, key uint64, match string, t int64) bool {
+// common says whether at least n people share a value.
+func common(b *history.Bounds, s *history.Set, key uint64, match string, t int64, n uint32) bool {
 	v := s.Find(key, match)
-	return v != nil && v.Count >= commonFrom && s.Status(b, key, match, t) == history.Known
+	return v != nil && v.Count >= n && s.Status(b, key, match, t) == history.Known
 }
 
 // teach lets the history learn what the verdict allows it to: successful
@@ -257,11 +256,13 @@ func common(b *history.Bounds, s *history.Set, key uint64, match string, t int64
 // high.
 func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity) {
 	a, b, p, t := c.Access, &d.store.Bounds, c.P, c.Time
-	if a.Outcome != access.Allowed || a.Class == access.Anonymous {
+	// What was not found was asked for by somebody allowed to.
+	missing := a.Outcome == access.Failed && a.Event.Code == 404
+	if a.Outcome != access.Allowed && !missing || a.Class == access.Anonymous {
 		return
 	}
 	high := severity >= rule.High && !c.Learning
-	if a.Action == access.Mint && a.Event.IssuedCredentialID != "" && a.Class != access.Node {
+	if a.Action == access.Mint && !missing && a.Event.IssuedCredentialID != "" && a.Class != access.Node {
 		d.store.Minted.Put(a.Principal, access.Key(a.Event.IssuedCredentialID), history.Minted{
 			Minter: strings.Clone(a.Principal),
 			Source: a.Source.Key,
@@ -302,7 +303,7 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 			apply(&p.Sets[l.Dim], b, l, t)
 		}
 	}
-	if a.Action != access.Mint && !a.ClusterWide {
+	if a.Action != access.Mint && !a.ClusterWide && !missing {
 		made := a.Action == access.Create
 		p.Objects.Teach(b, a.Object, t, made)
 		if made {
@@ -339,10 +340,13 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 		match = c.Namespace
 	}
 	if v := s.Find(key, match); v != nil && (c.Status[dim] == history.Known || c.Status[dim] == history.Probation) {
-		text, trial := v.Text, v.Flagged != 0
+		text, trial, last := v.Text, v.Flagged != 0, v.Last
 		s.Teach(b, key, text, t)
-		if trial && c.Status[dim] == history.Known {
-			d.shareWithPeople(c, dim, key, text)
+		switch {
+		case trial && c.Status[dim] == history.Known:
+			d.shareWithPeople(c, dim, key, text, true)
+		case !trial && t-last > refresh:
+			d.shareWithPeople(c, dim, key, text, false)
 		}
 		return
 	}
@@ -355,23 +359,38 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 		return
 	}
 	s.Teach(b, key, text, t)
-	d.shareWithPeople(c, dim, key, text)
+	d.shareWithPeople(c, dim, key, text, true)
 }
 
-// shareWithPeople counts one more person established with a source or client.
-func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, text string) {
+// refresh is how often the use of a value that a person is known for also
+// counts as a use by people at large.
+const refresh = int64(12 * time.Hour)
+
+// shareWithPeople counts one more person established with a source or client,
+// or, where more is not set, that one goes on using it.
+func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, text string, more bool) {
 	if c.Class != access.Person || dim == history.DimNamespace {
 		return
 	}
 	s := &d.store.People
 	s.Lock()
 	defer s.Unlock()
-	s.Sets[dim].Teach(&d.store.Wide, key, text, c.Time)
+	set, w, t := &s.Sets[dim], &d.store.Wide, c.Time
+	teach := func(key uint64, text string, more bool) {
+		if more {
+			set.Teach(w, key, text, t)
+		} else {
+			set.Refresh(key, text, t)
+		}
+	}
+	teach(key, text, more)
 	switch {
 	case dim == history.DimClient && c.Client.Platform != "":
-		s.Sets[dim].Teach(&d.store.Wide, c.AnyPlatform(), "", c.Time)
-	case dim == history.DimSource && !c.Nearby && c.Source.Addr.IsValid():
-		s.Sets[dim].Teach(&d.store.Wide, access.Neighbourhood(c.Source.Addr), "", c.Time)
+		teach(c.AnyPlatform(), "", more)
+	case dim == history.DimSource && c.Source.Addr.IsValid():
+		// A second address of one person in one place is not a second person.
+		place := access.Neighbourhood(c.Source.Addr)
+		teach(place, "", more && !c.Beside)
 	}
 }
 
@@ -400,7 +419,7 @@ func (d *Detector) colleague(people *history.Principal, a *access.Access) bool {
 	ownGroups(a.Event, func(g string) {
 		n++
 		all = all && !strings.HasPrefix(g, "system:") &&
-			common(&d.store.Wide, &people.Sets[history.DimScope], access.Key(g), g, a.Time)
+			common(&d.store.Wide, &people.Sets[history.DimScope], access.Key(g), g, a.Time, 3)
 	})
 	return n > 0 && all
 }

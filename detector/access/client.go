@@ -39,6 +39,7 @@ type Client struct {
 	Build    Build
 	Shape    Shape
 	Attack   bool   // an attack tool, not only a scripting client
+	Library  bool   // an HTTP library, as programs use, not a person at a shell
 	Key      uint64 // identifies product, platform and build
 }
 
@@ -214,13 +215,18 @@ var stamped = map[string]bool{
 // tools are product tokens of scripting clients, in lower case, from the lists
 // of published rules (see AUDIT-EVENTS.md); compared whole, never as a prefix.
 var tools = map[string]bool{
-	"curl": true, "wget": true, "python-requests": true, "python-urllib": true, "python-httpx": true,
-	"python": true, "aiohttp": true, "go-http-client": true, "java": true, "okhttp": true,
-	"apache-httpclient": true, "node-fetch": true, "node": true, "axios": true, "undici": true, "bun": true, "deno": true,
-	"php": true, "guzzle": true, "guzzlehttp": true, "ruby": true, "libwww-perl": true, "lwp": true, "lwp-request": true,
-	"powershell": true, "windowspowershell": true, "postmanruntime": true, "httpie": true, "restsharp": true, "mozilla": true,
-	"insomnia": true, "faraday": true, "rest-client": true, "python3": true, "perl": true, "libcurl": true, "pycurl": true,
-	"got": true, "swagger-codegen": true, "reqwest": true, "hyper": true, "aria2": true,
+	"curl": true, "wget": true, "libcurl": true, "pycurl": true, "aria2": true, "httpie": true,
+	"powershell": true, "windowspowershell": true, "postmanruntime": true, "insomnia": true, "mozilla": true,
+	"lwp-request": true, "swagger-codegen": true,
+}
+
+// libraries are product tokens of HTTP libraries, in the same form.
+var libraries = map[string]bool{
+	"python-requests": true, "python-urllib": true, "python-urllib3": true, "python-httpx": true, "python": true,
+	"python3": true, "aiohttp": true, "go-http-client": true, "java": true, "java-http-client": true, "okhttp": true,
+	"apache-httpclient": true, "node-fetch": true, "node": true, "axios": true, "undici": true, "got": true, "bun": true, "deno": true,
+	"php": true, "guzzle": true, "guzzlehttp": true, "ruby": true, "faraday": true, "rest-client": true,
+	"libwww-perl": true, "lwp": true, "perl": true, "restsharp": true, "reqwest": true, "hyper": true,
 }
 
 // attackTools are product tokens of tools made to attack or probe, in lower
@@ -238,7 +244,9 @@ var attackTools = map[string]bool{
 var attackMarks = []string{"stratus-red-team", "kubehound", "kali", "peirates", "nmap scripting"}
 
 func shape(ua string, c *Client) Shape {
-	if c.Attack = isAttackTool(ua, c.Product); c.Attack || listed(tools, c.Product) {
+	c.Attack = isAttackTool(ua, c.Product)
+	c.Library = !c.Attack && listed(libraries, c.Product)
+	if c.Attack || c.Library || listed(tools, c.Product) {
 		return Tool
 	}
 	if len(ua) >= userAgentLimit || !utf8.ValidString(ua) || hasControl(ua) || c.Product == "" {

@@ -210,6 +210,13 @@ func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 	v.touch(t)
 }
 
+// Refresh records that a remembered value is still in use, without counting.
+func (s *Set) Refresh(key uint64, match string, t int64) {
+	if v := s.Find(key, match); v != nil {
+		v.Last = max(v.Last, t)
+	}
+}
+
 // Remove forgets a value and reports whether it was there.
 func (s *Set) Remove(key uint64, match string) bool {
 	if v := find(s.vals, key, match); v != nil {

@@ -20,7 +20,9 @@ func (newSourceIP) Info() *Info { return &newSourceIPInfo }
 
 func (newSourceIP) Judge(c *Case) {
 	repeat, found := c.novelty(history.DimSource)
-	if !found {
+	if !found || c.Newcomer() && c.Colleague && c.Client.Shape == access.Ordinary &&
+		(c.Status[history.DimClient] == history.Known || c.Common[history.DimClient]) {
+		// A colleague's first days bring more than one address.
 		return
 	}
 	severity := Low

@@ -104,9 +104,9 @@ type Case struct {
 	// Common says of source and client that several other people are
 	// established with them: the office, the VPN, the tools of the house.
 	Common [history.NumDims]bool
-	// Nearby: the source lies beside (in the /24 or /48 of) one that the
-	// principal, or several other people, are established with.
-	Nearby bool
+	// Beside: the source lies in the /24 (IPv6: /48) of one that the principal
+	// is established with. Nearby: or of ones that several other people are.
+	Beside, Nearby bool
 	// Colleague: every group of the user is one that several known people are
 	// in, who authenticate in the same way.
 	Colleague bool

@@ -39,16 +39,20 @@ func (suspiciousUserAgent) Judge(c *Case) {
 	modest := c.modestWorkload()
 	switch {
 	case c.Client.Shape == access.Tool:
-		if modest {
+		switch {
+		case modest:
 			c.Find(Low, c.ClientKey, repeat)
-		} else {
+		case c.Client.Library && c.Class == access.ServiceAccount && c.Event.User.PodUID != "" && c.Source.Inside:
+			// Workloads are programs, and programs change their libraries.
+			c.Find(Medium, c.ClientKey, repeat)
+		default:
 			c.Find(High, c.ClientKey, repeat)
 		}
 		c.Say("user agent ")
 		c.SayText(c.Event.UserAgent)
 		c.Say(" is a scripting client or attack tool")
 	case c.Client.Shape == access.Empty:
-		if modest {
+		if modest || c.Newcomer() && c.Informer && c.ownNamespace() {
 			c.Find(Low, c.ClientKey, repeat)
 		} else {
 			c.Find(Medium, c.ClientKey, repeat)
@@ -73,7 +77,11 @@ func (suspiciousUserAgent) Judge(c *Case) {
 // namespace by name, is let, and names no attack tool. It says nothing of
 // accounts whose client is known: for them a script is news.
 func (c *Case) modestWorkload() bool {
-	return c.Newcomer() && c.Class == access.ServiceAccount && c.Event.User.PodUID != "" && c.Source.Inside &&
-		c.Outcome == access.Allowed && c.Action == access.Read && !c.Bulk && c.Event.Verb == "get" &&
-		c.Namespace == access.HomeNamespace(c.Principal) && !c.Client.Attack
+	return c.Newcomer() && c.ownNamespace() && c.Action == access.Read && !c.Bulk && c.Event.Verb == "get" && !c.Client.Attack
+}
+
+// ownNamespace says whether a pod was let to read secrets of its own namespace.
+func (c *Case) ownNamespace() bool {
+	return c.Class == access.ServiceAccount && c.Event.User.PodUID != "" && c.Source.Inside &&
+		c.Outcome == access.Allowed && c.Namespace == access.HomeNamespace(c.Principal)
 }

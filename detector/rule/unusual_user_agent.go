@@ -27,8 +27,13 @@ func (unusualUserAgent) Judge(c *Case) {
 		return
 	}
 	severity := Medium
-	if c.Again[history.DimClient] {
+	switch {
+	case c.Again[history.DimClient]:
 		// Known, but not lately.
+		severity = Low
+	case c.Common[history.DimClient] && c.Client.Shape == access.Ordinary:
+		// A tool of the house, on a platform the principal works on, from a
+		// place that new-source-ip speaks of.
 		severity = Low
 	}
 	c.Find(severity, c.ClientKey, repeat)
