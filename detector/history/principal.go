@@ -225,6 +225,18 @@ func (p *Principal) HasPlatform(platform string) bool {
 	return false
 }
 
+// HasProduct says whether an established client of the principal is the product,
+// on whatever platform and however built.
+func (p *Principal) HasProduct(product string) bool {
+	for i := range p.Sets[DimClient].vals {
+		rest, ok := strings.CutPrefix(p.Sets[DimClient].vals[i].Text, product)
+		if ok && product != "" && (rest == "" || rest[0] == ' ') {
+			return true
+		}
+	}
+	return false
+}
+
 // NearSource says whether an established source of the principal lies in the
 // neighbourhood.
 func (p *Principal) NearSource(neighbourhood uint64) bool {

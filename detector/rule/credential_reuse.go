@@ -88,18 +88,18 @@ func podToken(c *Case) {
 		if c.Status[history.DimSource] == history.Known || c.usedByPods() {
 			return
 		}
-	case token != 0 && token != home.Token:
-		// A sandbox made anew after its node restarted: same pod, new address
-		// of the same node's range, and a new token, since kubelets do not keep
-		// tokens over restarts.
-		if access.Neighbourhood(addr) == access.Neighbourhood(home.Addr) {
-			home.Addr, home.Other, home.Token, home.Last = addr, netip.Addr{}, token, c.Time
-			return
-		}
-		severity = High
-	case token == 0 && c.Time-home.Last > restart:
-		home.Addr, home.Other, home.Last = addr, netip.Addr{}, c.Time
+	case addr == home.Away && c.Time-home.AwayAt < c.Store.Bounds.Window:
+		// Back where it had moved away from: one of the two is not the pod.
+	case access.Neighbourhood(addr) == access.Neighbourhood(home.Addr) && c.Time-home.Last > restart:
+		// A sandbox made anew: the same pod, on the same node and so in the same
+		// range of addresses, after a pause. A thief beside it is found out as
+		// soon as the pod itself is heard of again.
+		home.Away, home.AwayAt = home.Addr, c.Time
+		home.Addr, home.Other, home.Token, home.Last = addr, netip.Addr{}, token, c.Time
 		return
+	case token != 0 && token != home.Token:
+		// Not a token last seen at home: a new one, or one before it.
+		severity = High
 	}
 	c.podAway(severity, key, home.Addr)
 }

@@ -22,18 +22,15 @@ func (unusualUserAgent) Judge(c *Case) {
 	if !found {
 		return
 	}
-	if c.Common[history.DimClient] && c.Plausible() {
-		// A tool that colleagues use, from where the principal or they work.
+	if c.Common[history.DimClient] && c.Client.Shape == access.Ordinary && (c.Client.Platform != "" || c.Plausible()) {
+		// A tool that colleagues use, on a platform the principal works on, or
+		// from where it or they work: no news. Where it comes from a new place,
+		// new-source-ip says so.
 		return
 	}
 	severity := Medium
-	switch {
-	case c.Again[history.DimClient]:
-		// Known, but not lately.
-		severity = Low
-	case c.Common[history.DimClient] && c.Client.Shape == access.Ordinary:
-		// A tool of the house, on a platform the principal works on, from a
-		// place that new-source-ip speaks of.
+	if c.Again[history.DimClient] || c.Class.InCluster() && c.P.HasProduct(c.Client.Product) {
+		// Known, but not lately; or the same program built another way.
 		severity = Low
 	}
 	c.Find(severity, c.ClientKey, repeat)
