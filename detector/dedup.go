@@ -2,8 +2,10 @@ package detector
 
 import (
 	"encoding/binary"
-	"hash/maphash"
+	"math/rand/v2"
 	"sync"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/secretwatch/secretwatch/detector/audit"
 )
@@ -17,7 +19,7 @@ import (
 // received the request belong to the key.
 type dedup struct {
 	mu   sync.Mutex
-	seed maphash.Seed
+	seed uint64 // random, so that nobody can make keys collide
 	cur  map[uint64]struct{}
 	old  map[uint64]struct{}
 }
@@ -26,7 +28,7 @@ type dedup struct {
 const dedupSize = 1 << 15
 
 func newDedup() *dedup {
-	return &dedup{seed: maphash.MakeSeed(), cur: make(map[uint64]struct{})}
+	return &dedup{seed: rand.Uint64(), cur: make(map[uint64]struct{})}
 }
 
 // seen reports whether the request was there before, and remembers it.
@@ -49,12 +51,14 @@ func (d *dedup) seen(ev *audit.Event) bool {
 	return before
 }
 
+var zero [1]byte
+
 func (d *dedup) key(ev *audit.Event) uint64 {
-	var h maphash.Hash
-	h.SetSeed(d.seed)
+	var h xxhash.Digest
+	h.ResetWithSeed(d.seed)
 	for _, s := range [...]string{ev.AuditID, ev.User.Username, ev.Verb, ev.RequestURI} {
 		_, _ = h.WriteString(s)
-		_ = h.WriteByte(0)
+		_, _ = h.Write(zero[:])
 	}
 	var t [8]byte
 	binary.LittleEndian.PutUint64(t[:], uint64(ev.Time))

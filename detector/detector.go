@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector/access"
@@ -33,19 +32,20 @@ type Detector struct {
 	sources  access.Sources
 	settings rule.Settings
 	rules    []rule.Rule
-	store    *history.Store
-	dedup    *dedup
+	memory   *Memory
+	store    *history.Store // memory's
 
 	ignoreUsers, ignoreNamespaces, ignoreSecrets globs
 
-	// watchStarts is set once a watch was seen at ResponseStarted: from then on
-	// the end of a long watch is known to be no second request.
-	watchStarts atomic.Bool
-	cases       sync.Pool
+	cases sync.Pool
 }
 
 // New returns a detector with an empty history.
-func New(cfg Config) (*Detector, error) {
+func New(cfg Config) (*Detector, error) { return NewWith(cfg, NewMemory(cfg)) }
+
+// NewWith returns a detector that remembers in m. Detectors that share a memory
+// judge as one; the bounds are those m was made with.
+func NewWith(cfg Config, m *Memory) (*Detector, error) {
 	known := map[string]bool{}
 	for _, id := range rule.IDs() {
 		known[id] = true
@@ -63,13 +63,9 @@ func New(cfg Config) (*Detector, error) {
 			IPv4Prefix:     cfg.IPv4Prefix,
 			IPv6Prefix:     cfg.IPv6Prefix,
 		},
-		rules: rule.All(),
-		store: history.NewStore(history.Bounds{
-			Window:    int64(cfg.Window),
-			Probation: int64(cfg.Probation),
-			MaxValues: max(cfg.MaxValues, 1),
-		}, max(cfg.MaxPrincipals, 1)),
-		dedup:            newDedup(),
+		rules:            rule.All(),
+		memory:           m,
+		store:            m.store,
 		ignoreUsers:      cfg.IgnoreUsers,
 		ignoreNamespaces: cfg.IgnoreNamespaces,
 		ignoreSecrets:    cfg.IgnoreSecrets,
@@ -101,7 +97,7 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 	if !a.From(ev, &d.sources) || a.Time == 0 || d.ignored(a) {
 		return Skipped
 	}
-	if d.dedup.seen(ev) || d.watchEnds(ev) {
+	if d.memory.dedup.seen(ev) || d.watchEnds(ev) {
 		return Duplicate
 	}
 
@@ -135,7 +131,7 @@ func (d *Detector) stands(ev *audit.Event) bool {
 		return false
 	case audit.StageResponseStarted:
 		if ev.Verb == "watch" {
-			d.watchStarts.Store(true)
+			d.memory.watchStarts.Store(true)
 			return true
 		}
 		return ev.Code == 401
@@ -147,7 +143,7 @@ func (d *Detector) stands(ev *audit.Event) bool {
 // long ago that it is no longer remembered.
 func (d *Detector) watchEnds(ev *audit.Event) bool {
 	return ev.Verb == "watch" && ev.Stage == audit.StageResponseComplete && ev.Code == 200 &&
-		d.watchStarts.Load() && ev.StageTime-ev.Time > int64(time.Minute)
+		d.memory.watchStarts.Load() && ev.StageTime-ev.Time > int64(time.Minute)
 }
 
 func (d *Detector) ignored(a *access.Access) bool {
@@ -202,11 +198,11 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	c.Again[history.DimSource] = p.Sets[history.DimSource].Again(b, a.Source.Key, "", a.Time)
 	c.Again[history.DimClient] = p.Sets[history.DimClient].Again(b, c.ClientKey, c.ClientText, a.Time)
 	if st[history.DimSource] != history.Known && a.Source.Addr.IsValid() {
-		c.Beside = p.NearSource(access.Neighbourhood(a.Source.Addr))
+		c.Beside = p.NearSource(access.Area(a.Source.Addr))
 		c.Nearby = c.Beside
 	}
 	forPeople := a.Class == access.Person || a.Effective != a.Principal && access.ClassOf(a.Effective) == access.Person
-	if forPeople && (st[history.DimSource] != history.Known || st[history.DimClient] != history.Known) {
+	if forPeople && (a.ClusterWide || st[history.DimSource] != history.Known || st[history.DimClient] != history.Known) {
 		d.compare(c)
 	}
 	if c.Standing == history.Unsure {
@@ -235,8 +231,14 @@ func (d *Detector) compare(c *rule.Case) {
 	if a.Class == access.Person {
 		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t, 2)
 		c.Nearby = c.Nearby || a.Source.Addr.IsValid() &&
-			common(w, &s.Sets[history.DimSource], access.Neighbourhood(a.Source.Addr), "", t, 3)
+			common(w, &s.Sets[history.DimSource], access.Area(a.Source.Addr), "", t, 3)
 		c.Colleague = d.colleague(&s.Principal, a)
+		if a.ClusterWide {
+			ownGroups(a.Event, func(g string) {
+				g += groupReadsAll
+				c.Peers = c.Peers || common(w, &s.Sets[history.DimScope], access.Key(g), g, t, 2)
+			})
+		}
 	}
 	// Another platform than those of the principal is another machine.
 	clients := &s.Sets[history.DimClient]
@@ -299,8 +301,8 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 			apply(&l.Shared.Sets[l.Dim], &d.store.Wide, l, t)
 			l.Shared.Unlock()
 		}
-		if !l.Only {
-			apply(&p.Sets[l.Dim], b, l, t)
+		if !l.Only && apply(&p.Sets[l.Dim], b, l, t) && l.ClusterScope() && a.Class == access.Person {
+			d.shareGroups(c, groupReadsAll)
 		}
 	}
 	if a.Action != access.Mint && !a.ClusterWide && !missing {
@@ -312,21 +314,25 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 	}
 	d.share(c, flagged)
 	if sh.Teach(p, t, c.Learning) && a.Class == access.Person {
-		d.shareGroups(c)
+		d.shareGroups(c, "")
 	}
 }
 
-func apply(s *history.Set, b *history.Bounds, l *rule.Lesson, t int64) {
+// apply teaches a set a lesson and reports whether the value became established
+// with it.
+func apply(s *history.Set, b *history.Bounds, l *rule.Lesson, t int64) bool {
 	if v := s.Find(l.Key, l.Text); v != nil && (v.Flagged == 0 || !l.Flagged) {
+		trial := v.Flagged != 0
 		s.Teach(b, l.Key, v.Text, t)
-		return
+		return trial && s.Established(l.Key, l.Text)
 	}
 	text := strings.Clone(l.Text)
 	if l.Flagged {
 		s.Flag(b, l.Key, text, t)
-	} else {
-		s.Teach(b, l.Key, text, t)
+		return false
 	}
+	s.Teach(b, l.Key, text, t)
+	return true
 }
 
 // learn teaches the principal a value of its own dimension.
@@ -369,8 +375,8 @@ const refresh = int64(12 * time.Hour)
 // shareWithPeople counts one more person established with a source or client,
 // or, where more is not set, that one goes on using it.
 func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, text string, more bool) {
-	if c.Class != access.Person || dim == history.DimNamespace {
-		return
+	if c.Class != access.Person || dim == history.DimNamespace || dim == history.DimSource && c.Source.Presented > 0 {
+		return // addresses of dashboards are nobody's place of work
 	}
 	s := &d.store.People
 	s.Lock()
@@ -389,7 +395,7 @@ func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, te
 		teach(c.AnyPlatform(), "", more)
 	case dim == history.DimSource && c.Source.Addr.IsValid():
 		// A second address of one person in one place is not a second person.
-		place := access.Neighbourhood(c.Source.Addr)
+		place := access.Area(c.Source.Addr)
 		teach(place, "", more && !c.Beside)
 	}
 }
@@ -424,12 +430,17 @@ func (d *Detector) colleague(people *history.Principal, a *access.Access) bool {
 	return n > 0 && all
 }
 
-// shareGroups counts one more known person for each of its groups.
-func (d *Detector) shareGroups(c *rule.Case) {
+// groupReadsAll marks a group whose members read the whole cluster.
+const groupReadsAll = " reads all"
+
+// shareGroups counts one more known person for each of its groups, as a member
+// or for what it habitually does.
+func (d *Detector) shareGroups(c *rule.Case, does string) {
 	s := &d.store.People
 	s.Lock()
 	defer s.Unlock()
 	ownGroups(c.Event, func(g string) {
+		g += does
 		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(g), c.Time)
 	})
 }

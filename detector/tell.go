@@ -7,6 +7,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/secretwatch/secretwatch/detector/access"
 	"github.com/secretwatch/secretwatch/detector/rule"
 )
 
@@ -85,7 +86,12 @@ func (d *Detector) tell(c *rule.Case, v *Verdict) {
 	v.Title = c.Findings[0].Info.Title
 	v.Reason = string(reason)
 	v.Fingerprint = fingerprint(print)
-	v.First = c.P.Said.First(&d.store.Bounds, print, c.Time) && c.Raises()
+	span := d.store.Bounds.Probation
+	if c.Outcome == access.Denied {
+		// What was refused stays unknown for ever: once a window is enough.
+		span = max(span, d.store.Bounds.Window)
+	}
+	v.First = c.P.Said.First(print, c.Time, span) && c.Raises()
 }
 
 func fingerprint(p uint64) string {

@@ -180,6 +180,17 @@ func Neighbourhood(a netip.Addr) uint64 {
 	return hashPrefix(p)
 }
 
+// Area is where people sit: the Neighbourhood of a public address, the /16 of a
+// private IPv4 one, since one organisation hands those out (a VPN's pool).
+func Area(a netip.Addr) uint64 {
+	if a.Is4() && Private(a) {
+		if p, err := a.Prefix(16); err == nil {
+			return hashPrefix(p)
+		}
+	}
+	return Neighbourhood(a)
+}
+
 func hashPrefix(p netip.Prefix) uint64 {
 	var b [18]byte
 	a := p.Addr().As16()

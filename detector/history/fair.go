@@ -11,15 +11,27 @@ import (
 // displaces entries of its own only. Safe for concurrent use.
 type Fair[V any] struct {
 	mu     sync.Mutex
-	owners *simplelru.LRU[string, *simplelru.LRU[uint64, V]]
+	owners *simplelru.LRU[string, *owned[V]]
 	index  map[uint64]string // key -> owner
 	each   int
+
+	clock   uint64              // counts calls of Put
+	changed map[string]struct{} // owners, also displaced ones; nil while nobody keeps the table
+}
+
+// owned are the entries of one owner.
+type owned[V any] struct {
+	*simplelru.LRU[uint64, V]
+	touched uint64 // Fair.clock at the last Put
 }
 
 // NewFair returns a table of at most owners owners with at most each entries.
 func NewFair[V any](owners, each int) *Fair[V] {
 	f := &Fair[V]{index: make(map[uint64]string), each: each}
-	f.owners, _ = simplelru.NewLRU(owners, func(_ string, l *simplelru.LRU[uint64, V]) { l.Purge() })
+	f.owners, _ = simplelru.NewLRU(owners, func(owner string, l *owned[V]) {
+		l.Purge()
+		f.change(owner)
+	})
 	return f
 }
 
@@ -31,16 +43,27 @@ func (f *Fair[V]) Put(owner string, key uint64, v V) {
 	if old, ok := f.index[key]; ok && old != owner {
 		if l, ok := f.owners.Peek(old); ok {
 			l.Remove(key)
+			f.change(old)
 		}
 	}
 	l, ok := f.owners.Get(owner)
 	if !ok {
 		owner = strings.Clone(owner)
-		l, _ = simplelru.NewLRU(f.each, func(k uint64, _ V) { delete(f.index, k) })
-		f.owners.Add(owner, l)
+		l = f.add(owner)
 	}
 	l.Add(key, v)
 	f.index[key] = strings.Clone(owner)
+	f.clock++
+	l.touched = f.clock
+	f.change(owner)
+}
+
+// add adds an owner without entries.
+func (f *Fair[V]) add(owner string) *owned[V] {
+	l := new(owned[V])
+	l.LRU, _ = simplelru.NewLRU(f.each, func(k uint64, _ V) { delete(f.index, k) })
+	f.owners.Add(owner, l)
+	return l
 }
 
 // Get returns the value of a key and who stored it.

@@ -43,6 +43,8 @@ type Principal struct {
 	Denials Denials
 	Homes   Homes
 	Said    Said
+
+	mark mark
 }
 
 // Status says what the principal as a whole is at t.
@@ -119,14 +121,14 @@ type said struct {
 
 const maxSaid = 64
 
-// First reports whether the fingerprint was not reported within the probation
-// before t, and remembers that it is now.
-func (s *Said) First(b *Bounds, print uint64, t int64) bool {
+// First reports whether the fingerprint was not reported within span before t,
+// and remembers that it is now.
+func (s *Said) First(print uint64, t, span int64) bool {
 	oldest := 0
 	for i := range s.prints {
 		p := &s.prints[i]
 		if p.print == print {
-			if t <= addTime(p.at, b.Probation) {
+			if t <= addTime(p.at, span) {
 				return false
 			}
 			p.at = t
@@ -238,11 +240,11 @@ func (p *Principal) HasProduct(product string) bool {
 }
 
 // NearSource says whether an established source of the principal lies in the
-// neighbourhood.
-func (p *Principal) NearSource(neighbourhood uint64) bool {
+// area (see access.Area).
+func (p *Principal) NearSource(area uint64) bool {
 	for i := range p.Sets[DimSource].vals {
 		a := access.ParseAddr(p.Sets[DimSource].vals[i].Text)
-		if a.IsValid() && access.Neighbourhood(a) == neighbourhood {
+		if a.IsValid() && access.Area(a) == area {
 			return true
 		}
 	}

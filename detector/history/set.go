@@ -4,7 +4,10 @@
 // looks at a clock. Events may come in any order.
 package history
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Status is what a set can say of a value at a time.
 type Status uint8
@@ -33,8 +36,11 @@ type Value struct {
 	// Flagged is when the value was called out, 0 for one that never was or
 	// has served its probation.
 	Flagged int64
-	// Again: it was established once, then not seen for longer than the window.
+	// Again: it was established or called out once, then not seen for longer
+	// than the window.
 	Again bool
+	// Hours counts the clock hours in which the value was used.
+	Hours uint16
 }
 
 // Bounds of sets and how long values count.
@@ -108,14 +114,16 @@ func (s *Set) Find(key uint64, match string) *Value {
 	return find(s.trial, key, match)
 }
 
-// Again says whether the value was established once and then not seen for
-// longer than the window, whatever it is now.
+// Again says whether the value was established or called out once and then not
+// seen for longer than the window, whatever it is now.
 func (s *Set) Again(b *Bounds, key uint64, match string, t int64) bool {
-	if v := find(s.vals, key, match); v != nil {
-		return expired(v.Last, t, b.Window)
-	}
-	v := find(s.trial, key, match)
-	return v != nil && v.Again
+	v := s.Find(key, match)
+	return v != nil && (v.Again || expired(v.Last, t, b.Window))
+}
+
+// Established says whether the value is one of the established.
+func (s *Set) Established(key uint64, match string) bool {
+	return find(s.vals, key, match) != nil
 }
 
 // Status says what a value is at time t.
@@ -181,7 +189,7 @@ func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
 		return
 	}
 	i := s.place(b, t, true)
-	s.put(b, i, Value{Key: key, Text: text, First: t, Last: t, Count: 1}, t)
+	s.put(b, i, Value{Key: key, Text: text, First: t, Last: t, Count: 1, Hours: 1}, t)
 }
 
 // Flag records that a value was seen and called out: its probation begins, or
@@ -201,11 +209,13 @@ func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 		} else {
 			v = oldest(s.trial)
 		}
-		*v = Value{Key: key, Text: text, First: t, Last: t, Count: 1, Flagged: t, Again: again}
+		*v = Value{Key: key, Text: text, First: t, Last: t, Count: 1, Flagged: t, Again: again, Hours: 1}
 		return
 	}
 	if expired(v.Last, t, b.Window) {
-		v.First, v.Count, v.Flagged = t, 0, t
+		// It was called out before, and nobody minded.
+		v.Again = true
+		v.First, v.Count, v.Flagged, v.Hours = t, 0, t, 0
 	}
 	v.touch(t)
 }
@@ -230,7 +240,12 @@ func (s *Set) Remove(key uint64, match string) bool {
 	return false
 }
 
+const hour = int64(time.Hour)
+
 func (v *Value) touch(t int64) {
+	if t/hour > v.Last/hour && v.Hours < math.MaxUint16 {
+		v.Hours++
+	}
 	v.First = min(v.First, t)
 	v.Last = max(v.Last, t)
 	if v.Count < math.MaxUint32 {

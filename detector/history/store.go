@@ -42,6 +42,10 @@ type Store struct {
 	shards []Shard
 	start  atomic.Int64 // time of the first event, 0 before
 
+	clock        atomic.Uint64            // of Principal.mark
+	emitted      [len(commonNames)]uint64 // hashes of the shared records as they were emitted
+	emittedStart int64
+
 	// Shared habits, each under its own lock, always taken after a shard's.
 	Nodes      Shared // what all nodes have in common
 	Forwarders Shared // peers that forward for others, as sources
@@ -65,6 +69,8 @@ type Shard struct {
 	ghosts []ghost
 	next   int
 	lost   int64
+
+	changes changes
 }
 
 // maxShards is how many locks principals are spread over where there are enough
@@ -91,8 +97,8 @@ func NewStore(b Bounds, principals int) *Store {
 		sh := &s.shards[i]
 		sh.bounds = &s.Bounds
 		sh.cap = each
-		sh.known, _ = simplelru.NewLRU[string, *Principal](each, nil)
-		sh.fresh, _ = simplelru.NewLRU[string, *Principal](max(each/8, 8), nil)
+		sh.known, _ = simplelru.NewLRU(each, sh.left)
+		sh.fresh, _ = simplelru.NewLRU(max(each/8, 8), sh.left)
 	}
 	return s
 }
@@ -119,13 +125,16 @@ func (s *Store) Shard(name string) *Shard {
 // remembered but may have been known: the shard had to forget principals.
 func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
 	if p, ok := sh.known.Get(name); ok {
+		sh.touch(p)
 		return p, false
 	}
 	if p, ok := sh.fresh.Get(name); ok {
+		sh.touch(p)
 		return p, false
 	}
 	p = &Principal{Name: strings.Clone(name)}
 	sh.fresh.Add(p.Name, p)
+	sh.touch(p)
 	key := xxhash.Sum64String(name)
 	for _, g := range sh.ghosts {
 		if g.key == key && !expired(g.last, t, sh.bounds.Window) {
@@ -174,7 +183,13 @@ func (sh *Shard) full() bool { return sh.known.Len() >= sh.cap }
 const maxGhosts = 1024
 
 func (sh *Shard) forget(p *Principal) {
-	g := ghost{xxhash.Sum64String(p.Name), p.Last}
+	sh.recall(ghost{xxhash.Sum64String(p.Name), p.Last})
+}
+
+// recall goes on recognising a forgotten principal, if need be instead of the
+// one that was forgotten first.
+func (sh *Shard) recall(g ghost) {
+	sh.changes.forgotten = true
 	if len(sh.ghosts) < maxGhosts {
 		sh.ghosts = append(sh.ghosts, g)
 		return

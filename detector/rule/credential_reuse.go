@@ -25,6 +25,11 @@ const (
 	// inTurn is how close together uses from two sources have to be to count
 	// as going on side by side.
 	inTurn = int64(15 * time.Minute)
+	// patientHours is in how many clock hours a new source has to be used to
+	// count as going on at any pace: more than an evening's work.
+	patientHours = 8
+	// sleepless is in how many clock hours of one day nobody works alone.
+	sleepless = 16
 	// restart is how long a pod takes at least to come up elsewhere, its
 	// sandbox made anew: sooner means two places at once.
 	restart = int64(30 * time.Second)
@@ -208,9 +213,15 @@ func inTurns(c *Case) {
 	if trial == nil {
 		return
 	}
+	// The longer a new source stays in use, the less side by side the uses have
+	// to lie: a patient thief takes one secret an hour.
+	span := inTurn
+	if trial.Hours >= patientHours {
+		span = c.Store.Bounds.Probation
+	}
 	var other *history.Value
 	set.Each(func(v *history.Value) {
-		if v.Flagged != 0 || v.Last <= trial.First || v.Last > c.Time || c.Time-v.Last > inTurn {
+		if v.Flagged != 0 || v.Last <= trial.First || v.Last > c.Time || c.Time-v.Last > span {
 			return
 		}
 		if other == nil || v.Last > other.Last {
@@ -218,6 +229,13 @@ func inTurns(c *Case) {
 		}
 	})
 	if other == nil {
+		if c.Class == access.Person && trial.Hours >= sleepless {
+			c.Find(Medium, c.Source.Key, false)
+			c.SayText(c.Principal)
+			c.Say("'s credential is used from ")
+			c.SaySource()
+			c.Say(" around the clock")
+		}
 		return
 	}
 	c.Find(Medium, c.Source.Key, false)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/history"
 )
 
 // deniedAccess sees requests for secrets that the principal may not have. A
@@ -33,7 +34,13 @@ func (deniedAccess) Judge(c *Case) {
 	if retry || c.Learning {
 		return
 	}
-	if count >= deniedMany {
+	many := deniedMany
+	if c.Class == access.Person && c.FromHome() && c.Status[history.DimNamespace] != history.Known {
+		// kubectl apply of a directory to the wrong namespace asks for each
+		// object in it.
+		many *= 2
+	}
+	if count >= many {
 		c.Find(Medium, 1, false)
 		c.SayText(c.Principal)
 		c.Say(" was denied ")

@@ -74,6 +74,9 @@ type Finding struct {
 	reason [2]int // range of Case.text
 }
 
+// ClusterScope says whether the lesson is about reading the whole cluster.
+func (l *Lesson) ClusterScope() bool { return l.Dim == history.DimScope && l.Key == scopeCluster }
+
 // Lesson is what an access teaches if the verdict lets it.
 type Lesson struct {
 	Dim     history.Dim
@@ -104,12 +107,15 @@ type Case struct {
 	// Common says of source and client that several other people are
 	// established with them: the office, the VPN, the tools of the house.
 	Common [history.NumDims]bool
-	// Beside: the source lies in the /24 (IPv6: /48) of one that the principal
-	// is established with. Nearby: or of ones that several other people are.
+	// Beside: the source lies in the area (see access.Area) of one that the
+	// principal is established with. Nearby: or of ones that several other people are.
 	Beside, Nearby bool
 	// Colleague: every group of the user is one that several known people are
 	// in, who authenticate in the same way.
 	Colleague bool
+	// Peers: several known people of one of the user's groups habitually read
+	// the whole cluster.
+	Peers bool
 	// ClientKey and ClientText identify the client in P's history.
 	ClientKey  uint64
 	ClientText string

@@ -140,7 +140,7 @@ func (c *Case) strange() {
 	}
 	b := &c.Store.Bounds
 	count, _ := c.P.Strange.Note(c.Object, access.Key(c.Namespace), c.Time, b.Probation)
-	limit := c.Settings.BurstCount
+	limit := 2 * c.Settings.BurstCount
 	if count < limit {
 		return
 	}

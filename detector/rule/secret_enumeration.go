@@ -46,12 +46,16 @@ func (secretEnumeration) Judge(c *Case) {
 		return
 	}
 	severity := High
+	home := c.Plausible() && (c.Status[history.DimClient] == history.Known || c.Common[history.DimClient]) && !c.FirstAccess()
 	again := c.P.Sets[history.DimScope].Again(&c.Store.Bounds, key, text, c.Time)
 	switch {
 	case again && c.Class.InCluster() && c.Source.Inside:
 		// A backup that runs once a fortnight.
 		severity = Low
-	case again, c.Plausible() && (c.Status[history.DimClient] == history.Known || c.Common[history.DimClient]) && !c.FirstAccess():
+	case home && c.Peers:
+		// What the principal's group does: administrators browse the cluster.
+		severity = Low
+	case again, home:
 		// Worth a look, and then a habit: an administrator's browser of the
 		// cluster would otherwise be called out for ever, since what is high
 		// teaches nothing.

@@ -29,8 +29,10 @@ func (unusualUserAgent) Judge(c *Case) {
 		return
 	}
 	severity := Medium
-	if c.Again[history.DimClient] || c.Class.InCluster() && c.P.HasProduct(c.Client.Product) {
-		// Known, but not lately; or the same program built another way.
+	if c.Again[history.DimClient] || c.Common[history.DimClient] && c.Client.Shape == access.Ordinary ||
+		c.Class.InCluster() && c.P.HasProduct(c.Client.Product) {
+		// Known, but not lately; known to colleagues; or the same program built
+		// another way.
 		severity = Low
 	}
 	c.Find(severity, c.ClientKey, repeat)

@@ -32,13 +32,6 @@ var appNames = []string{
 	"mailer", "matcher", "planner", "router", "tracker", "admin", "batch", "bridge", "collector", "resolver",
 }
 
-var infraNamespaces = []string{
-	"kube-system", "default", "monitoring", "argocd", "flux-system", "cert-manager", "external-dns",
-	"external-secrets", "ingress-nginx", "istio-system", "velero", "vault", "kyverno", "keda",
-	"kubernetes-dashboard", "ci", "postgres-operator", "rabbitmq-system", "crossplane-system",
-	"sealed-secrets", "reloader", "bastion",
-}
-
 func (s *simulation) buildNamespaces() {
 	rollouts := []string{byArgo, byFlux, byHelmCI, byArgo, byKubectlCI, byFlux, byHosted}
 	for t, name := range teamNames {

@@ -65,7 +65,6 @@ type person struct {
 	awayUntil int64
 	firstDay  int64
 	lastSeen  int64
-	busyUntil int64 // a working session lasts until then
 	note      string
 	noteUntil int64
 
