@@ -290,6 +290,9 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 		flagged = [history.NumDims]bool{}
 	}
 	d.learn(c, history.DimSource, a.Source.Key, flagged[history.DimSource])
+	if c.Status[history.DimSource] == history.Known {
+		p.Settle(a.Source.Key, t)
+	}
 	d.learn(c, history.DimClient, c.ClientKey, flagged[history.DimClient])
 	if a.Namespace != "" && a.Action != access.Mint {
 		d.learn(c, history.DimNamespace, access.Key(a.Namespace), flagged[history.DimNamespace])

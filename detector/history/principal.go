@@ -1,8 +1,10 @@
 package history
 
 import (
+	"math"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/secretwatch/secretwatch/detector/access"
 )
@@ -35,6 +37,13 @@ type Principal struct {
 	// Returned: it was flagged for coming back after a pause, as it used to be.
 	Returned bool
 
+	// LastSource and LastAt are where and when it was last seen at an
+	// established source; Switches counts how often it then was at another one
+	// soon after: who works in two places at once.
+	LastSource uint64
+	LastAt     int64
+	Switches   uint16
+
 	Sets    [NumDims]Set
 	Objects Objects
 	Burst   Burst // objects new to it that it read
@@ -45,6 +54,18 @@ type Principal struct {
 	Said    Said
 
 	mark mark
+}
+
+// InTurn is how close together uses from two sources have to be to count as
+// going on side by side, in nanoseconds.
+const InTurn = int64(15 * time.Minute)
+
+// Settle records a use of an established source.
+func (p *Principal) Settle(source uint64, t int64) {
+	if p.LastSource != 0 && p.LastSource != source && t-p.LastAt <= InTurn && t >= p.LastAt && p.Switches < math.MaxUint16 {
+		p.Switches++
+	}
+	p.LastSource, p.LastAt = source, max(p.LastAt, t)
 }
 
 // Status says what the principal as a whole is at t.

@@ -22,9 +22,10 @@ var credentialReuseInfo = Info{
 }
 
 const (
-	// inTurn is how close together uses from two sources have to be to count
-	// as going on side by side.
-	inTurn = int64(15 * time.Minute)
+	inTurn = history.InTurn
+	// switchesOften is how many switches between established sources make
+	// working from two of them a habit.
+	switchesOften = 3
 	// patientHours is in how many clock hours a new source has to be used to
 	// count as going on at any pace: more than an evening's work.
 	patientHours = 8
@@ -216,8 +217,11 @@ func inTurns(c *Case) {
 	// The longer a new source stays in use, the less side by side the uses have
 	// to lie: a patient thief takes one secret an hour.
 	span := inTurn
-	if trial.Hours >= patientHours {
+	switch {
+	case trial.Hours >= patientHours:
 		span = c.Store.Bounds.Probation
+	case c.P.Switches >= switchesOften:
+		return // a bastion beside the laptop, runners that share a name
 	}
 	var other *history.Value
 	set.Each(func(v *history.Value) {

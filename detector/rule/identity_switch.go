@@ -27,7 +27,8 @@ func (identitySwitch) Judge(c *Case) {
 	if c.Learning || c.Class == access.Anonymous || !c.Source.Addr.IsValid() || c.Outcome == access.Unauthenticated {
 		return
 	}
-	if !c.newToSource() {
+	// Behind the address of an office or a VPN somebody new turns up every day.
+	if !c.newToSource() || c.Common[history.DimSource] {
 		return
 	}
 	s, owner, ok := c.Store.Suspicious.Get(access.AddrKey(c.Source.Addr))
