@@ -1,0 +1,223 @@
+package history
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"testing"
+	"unsafe"
+)
+
+// notKept are the fields that a record does not hold, and why.
+var notKept = map[string]string{
+	"Principal.mark": "a restored principal starts with a mark of its own",
+	"Objects.index":  "made from the entries",
+}
+
+// fill sets every field of a struct, and of what is in it, to a value that is
+// not zero and, where it can, like no other.
+func fill(v reflect.Value, next *int64) {
+	v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem()
+	*next++
+	switch p := v.Addr().Interface().(type) {
+	case *netip.Addr:
+		*p = netip.AddrFrom4([4]byte{10, byte(*next >> 16), byte(*next >> 8), byte(*next)})
+		return
+	case *Objects:
+		// One entry more than are searched without an index.
+		p.entries = make([]object, few+1)
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(uint64(*next))
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		v.SetInt(*next)
+	case reflect.String:
+		v.SetString(fmt.Sprint("text ", *next))
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), next)
+		}
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v.Set(reflect.MakeSlice(v.Type(), 3, 3))
+		}
+		for i := range v.Len() {
+			fill(v.Index(i), next)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name := v.Type().Name() + "." + v.Type().Field(i).Name
+			if notKept[name] == "" {
+				fill(v.Field(i), next)
+			}
+		}
+	default:
+		panic("what is a " + v.Type().String() + "?")
+	}
+	// Indexes into lists of three.
+	if s, ok := v.Addr().Interface().(*Set); ok {
+		s.next = 2
+	}
+	if o, ok := v.Addr().Interface().(*Objects); ok {
+		o.hand = 2
+		o.reindex()
+	}
+}
+
+// A field that is added to what is remembered, and not to its code method, does
+// not survive a restart. This finds it.
+func TestEveryFieldIsKept(t *testing.T) {
+	f := func(full, read any, code func(v any, c coder)) {
+		t.Helper()
+		next := int64(0)
+		fill(reflect.ValueOf(full).Elem(), &next)
+		w := &writer{}
+		code(full, w)
+		r := &reader{b: w.b}
+		code(read, r)
+		if err := r.done(); err != nil || !reflect.DeepEqual(full, read) {
+			t.Errorf("%T: wrote\n%+v\nread\n%+v\n%v", full, full, read, err)
+		}
+		j := &jsonWriter{}
+		j.record(func() { code(full, j) })
+		clear := reflect.New(reflect.TypeOf(full).Elem()).Interface()
+		in, err := newJSONReader(j.b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code(clear, in)
+		if in.err != nil || !reflect.DeepEqual(full, clear) {
+			t.Errorf("%T: wrote\n%s\nread\n%+v\n%v", full, j.b, clear, in.err)
+		}
+	}
+	f(new(Principal), new(Principal), func(v any, c coder) { v.(*Principal).code(c) })
+	f(new(Minted), new(Minted), func(v any, c coder) { v.(*Minted).code(c) })
+	f(new(Suspicion), new(Suspicion), func(v any, c coder) { v.(*Suspicion).code(c) })
+}
+
+// The store's own fields: each is kept in some record, or need not be.
+func TestEveryPartOfTheStoreIsKept(t *testing.T) {
+	f := func(v any, kept ...string) {
+		t.Helper()
+		typ := reflect.TypeOf(v)
+		names := map[string]bool{}
+		for _, k := range kept {
+			names[k] = true
+		}
+		for i := range typ.NumField() {
+			if name := typ.Field(i).Name; !names[name] {
+				t.Errorf("%s.%s: is it kept? See Changes and Restorer.", typ.Name(), name)
+			}
+		}
+	}
+	f(Store{}, "Bounds", "Wide", "Minted", "Suspicious", "NodeAddrs", "shards", "start", "clock", "emitted", "emittedStart",
+		"Nodes", "Forwarders", "Accounts", "People")
+	f(Shard{}, "Mutex", "bounds", "known", "fresh", "cap", "ghosts", "next", "lost", "changes")
+	f(Shared{}, "Mutex", "Principal")
+	f(mark{}, "touched", "dirty", "saved")
+	f(owned[int]{}, "LRU", "touched")
+	f(Fair[int]{}, "mu", "owners", "index", "each", "clock", "changed")
+}
+
+func TestTimes(t *testing.T) {
+	times := []int64{0, 1, -1, 5, 0, math.MaxInt64, math.MinInt64, 0, math.MinInt64, math.MaxInt64, 1763870737705785000, 1763870737705785001}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		times = append(times, int64(rnd.Uint64()>>rnd.IntN(64)))
+	}
+	w := &writer{}
+	for i := range times {
+		w.time("", &times[i])
+	}
+	r := &reader{b: w.b}
+	for _, want := range times {
+		var got int64
+		if r.time("", &got); got != want {
+			t.Fatalf("got %d, want %d", got, want)
+		}
+	}
+	if err := r.done(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever bytes are read, reading ends with an error or a record that can be
+// used, and needs no more memory than a small multiple of the bytes.
+func FuzzRestore(f *testing.F) {
+	s := NewStore(Bounds{Window: 1000, Probation: 100, MaxValues: 4}, 10)
+	s.Track()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		exercise(s, rnd)
+	}
+	s.Changes(true, func(table Table, key string, value []byte) {
+		f.Add(string(table), key, append([]byte(nil), value...))
+	})
+	f.Fuzz(func(t *testing.T, table, key string, value []byte) {
+		s := NewStore(Bounds{Window: 1000, Probation: 100, MaxValues: 4}, 10)
+		s.Track()
+		r := s.Restore()
+		if r.Add(Table(table), key, value) != nil {
+			return
+		}
+		r.Done()
+		rnd := rand.New(rand.NewPCG(5, 6))
+		for range 50 {
+			exercise(s, rnd)
+		}
+		s.Changes(true, func(Table, string, []byte) {})
+	})
+}
+
+// exercise uses the store as the detector might.
+func exercise(s *Store, rnd *rand.Rand) {
+	b := &s.Bounds
+	t := int64(1000 + rnd.IntN(3000))
+	name := fmt.Sprint("user", rnd.IntN(20))
+	key := rnd.Uint64N(30)
+	text := fmt.Sprint("value", key)
+	addr := netip.AddrFrom4([4]byte{10, 0, 0, byte(key)})
+	s.Start(t)
+	sh := s.Shard(name)
+	sh.Lock()
+	defer sh.Unlock()
+	p, _ := sh.Get(name, t)
+	set := &p.Sets[rnd.IntN(int(NumDims))]
+	switch rnd.IntN(12) {
+	case 0:
+		set.Flag(b, key, text, t)
+	case 1:
+		p.Objects.Teach(b, key, t, rnd.IntN(2) == 0)
+	case 2:
+		p.Burst.Note(key, key%3, t, 50)
+	case 3:
+		p.Burst.Flag(b, int(key), t)
+	case 4:
+		p.Burst.Learn(b, int(key), t)
+	case 5:
+		p.Denials.Note(b, key, t, 50)
+	case 6:
+		if p.Homes.Find(key) == nil {
+			p.Homes.Settle(b, Home{Key: key, Token: key, Addr: addr, Last: t})
+		}
+	case 7:
+		s.Minted.Put(name, key, Minted{Minter: name, Source: key, Addr: addr, Target: text, At: t})
+	case 8:
+		s.Suspicious.Put(name, key, Suspicion{At: t})
+		s.NodeAddrs.Put(name, key, addr)
+	case 9:
+		c := s.common()[rnd.IntN(len(commonNames))]
+		c.Lock()
+		c.Sets[rnd.IntN(int(NumDims))].Teach(&s.Wide, key, text, t)
+		c.Unlock()
+	default:
+		set.Teach(b, key, text, t)
+	}
+	set.Status(b, key, text, t)
+	sh.Teach(p, t, rnd.IntN(2) == 0)
+}
