@@ -55,6 +55,13 @@ func small(c coder, name string, v *int32) {
 	*v = int32(max(0, min(n, 1<<31-1)))
 }
 
+// count16 codes a count of 16 bits.
+func count16(c coder, name string, v *uint16) {
+	n := uint32(*v)
+	c.count(name, &n)
+	*v = uint16(min(n, math.MaxUint16))
+}
+
 // place codes the index of a ring that has size elements when read.
 func place(c coder, name string, v *int, size int) {
 	n := int64(*v)
@@ -75,6 +82,9 @@ func (p *Principal) code(c coder) {
 	c.time("last", &p.Last)
 	c.time("flagged", &p.Flagged)
 	c.flag("returned", &p.Returned)
+	c.hash("last_source", &p.LastSource)
+	c.time("last_at", &p.LastAt)
+	count16(c, "switches", &p.Switches)
 	for d := range p.Sets {
 		c.open(Dim(d).String())
 		p.Sets[d].code(c)
@@ -119,9 +129,7 @@ func (v *Value) code(c coder) {
 	c.count("count", &v.Count)
 	c.time("flagged", &v.Flagged)
 	c.flag("again", &v.Again)
-	hours := uint32(v.Hours)
-	c.count("hours", &hours)
-	v.Hours = uint16(min(hours, math.MaxUint16))
+	count16(c, "hours", &v.Hours)
 }
 
 func (g *ghost) code(c coder) {
