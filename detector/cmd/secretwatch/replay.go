@@ -12,6 +12,7 @@ import (
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/plugin/chunk"
 	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/plugin/logfile"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
@@ -33,7 +34,7 @@ type replayer struct {
 	cfg      *config.Config
 	pipe     *pipeline.Pipeline
 	rec      *recorder
-	make     recordMaker
+	make     logfile.Records
 	table    *table        // nil for records as JSON
 	out      *bufio.Writer // records as JSON
 	stream   bool          // show findings as they come
@@ -76,13 +77,13 @@ func replay(args []string, std stdio) int {
 	r := &replayer{
 		cfg:      cfg,
 		rec:      &recorder{judge: judge, all: *all, keep: *output == "findings", byRule: map[string]int{}},
-		make:     recordMaker{key: cfg.Key},
+		make:     logfile.Records{Key: cfg.Key},
 		out:      bufio.NewWriterSize(std.out, 256<<10),
 		progress: newProgress(std.err),
 		now:      time.Now,
 	}
-	if r.make.key == "" {
-		r.make.key = "log"
+	if r.make.Key == "" {
+		r.make.Key = "log"
 	}
 	if r.pipe, err = pipeline.New(pipeline.OptionsOf(cfg, r.rec), errLog{std.err}); err != nil {
 		fmt.Fprintf(std.err, "secretwatch replay: %v\n", err)
@@ -112,29 +113,29 @@ func replay(args []string, std stdio) int {
 
 // file replays one file. What was read before an error has been judged.
 func (r *replayer) file(name string, std stdio) error {
-	s, err := open(name, std.in)
+	s, err := logfile.Open(name, std.in)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	var b batch
 	var failed error
 	for failed == nil {
 		from := len(b.text)
-		text, last, err := s.next(b.text)
+		text, last, err := s.Next(b.text)
 		b.text = text
 		switch {
 		case err == nil:
-			r.make.add(&b, from, last, r.now().UnixNano())
-		case errors.Is(err, errTooLong):
+			b.add(&r.make, from, last, r.now().UnixNano())
+		case errors.Is(err, logfile.ErrTooLong):
 			r.oddLines++
 			r.progress.clear()
-			fmt.Fprintf(std.err, "secretwatch replay: %s: line %d is left out, it is longer than 64 MB\n", s.name, s.line)
+			fmt.Fprintf(std.err, "secretwatch replay: %s: line %d is left out, it is longer than 64 MB\n", s.Name, s.Line)
 		default:
 			failed = err
 		}
 		// Standard input may be a live log: nothing waits for more lines.
-		if failed != nil || b.full() || r.stream && s.r.Buffered() == 0 {
+		if failed != nil || b.full() || r.stream && s.Buffered() == 0 {
 			if err := r.process(&b); err != nil {
 				return fmt.Errorf("cannot write: %w", err)
 			}
@@ -144,7 +145,7 @@ func (r *replayer) file(name string, std stdio) error {
 	if failed == io.EOF {
 		return nil
 	}
-	return s.describe(failed)
+	return s.Describe(failed)
 }
 
 // process judges a batch and writes what it gives.
