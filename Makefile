@@ -12,7 +12,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build host test lint demo fuzz clean
+.PHONY: help build host test lint demo eval fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: ## go vet, gofmt, staticcheck
 
 demo: build host ## a recorded attack, caught and explained
 	@scripts/demo.sh
+
+eval: ## what is caught and what is noise: the recorded log and three simulated months, beside published rules
+	@$(GO) run ./test/eval
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(GO) list ./... | while read -r package; do \

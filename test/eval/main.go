@@ -22,8 +22,9 @@ import (
 	"github.com/secretwatch/secretwatch/test/sim"
 )
 
-// Seeds kept for measuring; while rules are tuned, others are used.
-const heldOut = "1009,2003,3001"
+// Seeds kept for measuring; while rules are tuned, others are used. Whoever
+// tunes after looking at these has to put new ones here.
+const heldOut = "4711,5813,6947"
 
 func main() {
 	var (
