@@ -103,13 +103,18 @@ func NewStore(b Bounds, principals int) *Store {
 	return s
 }
 
-// Start returns the time of the first event, setting it to t if there was none.
+// Start returns the time of the earliest event, t included. An event with a time
+// in the future, seen first, must not keep the store learning until then.
 func (s *Store) Start(t int64) int64 {
-	if start := s.start.Load(); start != 0 {
-		return start
+	for {
+		start := s.start.Load()
+		if start != 0 && start <= t {
+			return start
+		}
+		if s.start.CompareAndSwap(start, t) {
+			return t
+		}
 	}
-	s.start.CompareAndSwap(0, t)
-	return s.start.Load()
 }
 
 // Shard returns the shard a principal belongs to. Lock it before anything else.
