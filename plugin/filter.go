@@ -35,13 +35,13 @@ func secretwatchInit(ins *C.struct_flb_filter_instance) (handle C.uintptr_t) {
 		log.Errorf("%v", err)
 		return 0
 	}
-	p, err := newPipeline(cfg, log)
+	instance, err := newInstance(cfg, log)
 	if err != nil {
 		log.Errorf("%v", err)
 		return 0
 	}
 	log.Infof("version %s, %s", versionString(), given)
-	return C.uintptr_t(instances.add(&instance{log: log, pipeline: p}))
+	return C.uintptr_t(instances.add(instance))
 }
 
 // secretwatchFilter runs one chunk through an instance. data is only read, and
@@ -94,7 +94,7 @@ func secretwatchExit(handle C.uintptr_t) {
 			logPanic(ins.log, "exit", r)
 		}
 	}()
-	if err := ins.pipeline.Close(); err != nil {
+	if err := ins.close(); err != nil {
 		ins.log.Warnf("%v", err)
 	}
 	ins.log.Infof("%s", ins.pipeline.Summary())

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"errors"
 	"sync"
 
-	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/plugin/engine"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
@@ -12,15 +13,25 @@ import (
 type instance struct {
 	log      *hostLog
 	pipeline *pipeline.Pipeline
+	engine   *engine.Engine
 }
 
-// newPipeline sets up what a configuration asks for.
-func newPipeline(cfg *config.Config, log pipeline.Logger) (*pipeline.Pipeline, error) {
-	judge, err := detector.New(cfg.Detector)
+// newInstance sets up what a configuration asks for.
+func newInstance(cfg *config.Config, log *hostLog) (*instance, error) {
+	e, err := engine.Open(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.New(pipeline.OptionsOf(cfg, judge), log)
+	p, err := pipeline.New(pipeline.OptionsOf(cfg, e), log)
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return &instance{log: log, pipeline: p, engine: e}, nil
+}
+
+// close ends what newInstance began. The instance must not be used any more.
+func (ins *instance) close() error {
+	return errors.Join(ins.pipeline.Close(), ins.engine.Close())
 }
 
 // registry maps handles to instances: C must not hold Go pointers.

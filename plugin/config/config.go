@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/secretwatch/secretwatch/detector"
 )
@@ -26,6 +27,15 @@ type Config struct {
 	TagAll bool
 	// Cluster names the cluster the events come from. May be empty.
 	Cluster string
+
+	// StatePath is the file that history is kept in. Empty means only memory.
+	StatePath string
+	// StateFlush is how long a change may stay unwritten.
+	StateFlush time.Duration
+	// Baseline are globs of audit logs that are read when there is no history.
+	Baseline []string
+	// BaselineTimeout bounds the time that takes.
+	BaselineTimeout time.Duration
 }
 
 // Kind is the type of a property's value.

@@ -204,4 +204,40 @@ var Properties = []Property{
 			return setText(&c.Cluster, v, 0, 253)
 		},
 	},
+	{
+		Name: "state_path", Kind: String,
+		Accepts: "the path of a file in a directory that exists",
+		Help:    "File in which history survives restarts. Without it, history is only in memory.",
+		set: func(c *Config, v string) error {
+			return setText(&c.StatePath, v, 1, 4096)
+		},
+	},
+	{
+		Name: "state_flush", Kind: Duration, Default: "10s",
+		Accepts: acceptsSpan + "from 0.1s to 1h",
+		Help:    "How long a change may stay unwritten: what a crash can lose.",
+		set: func(c *Config, v string) error {
+			return setDuration(&c.StateFlush, v, 100*time.Millisecond, time.Hour)
+		},
+	},
+	{
+		Name: "baseline", Kind: List,
+		Accepts: "a list of paths such as /var/log/kubernetes/audit/*.log, ? * and [a-z] as in a shell; plain or gzip",
+		Help:    "Old audit logs to learn from at the first start. Once they are read, nothing is left to learn.",
+		set: func(c *Config, v string) error {
+			g, err := parsePaths(v)
+			if err == nil {
+				c.Baseline = g
+			}
+			return err
+		},
+	},
+	{
+		Name: "baseline_timeout", Kind: Duration, Default: "30s",
+		Accepts: acceptsSpan + "from 1s to 1d",
+		Help:    "How long the start may wait for the baseline. With what was read until then the filter goes on learning.",
+		set: func(c *Config, v string) error {
+			return setDuration(&c.BaselineTimeout, v, time.Second, 24*time.Hour)
+		},
+	},
 }

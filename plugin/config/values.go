@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,17 @@ func parseSeverities(value string) (map[string]rule.Severity, error) {
 		severities[id] = s
 	}
 	return severities, nil
+}
+
+// parsePaths checks that each glob is one.
+func parsePaths(value string) ([]string, error) {
+	globs := splitList(value)
+	for _, g := range globs {
+		if _, err := filepath.Match(g, ""); err != nil {
+			return nil, fmt.Errorf("%s is no pattern", quote(g))
+		}
+	}
+	return globs, nil
 }
 
 // parseSecretGlobs wants a slash in each glob: one without would silently never

@@ -9,9 +9,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/plugin/chunk"
 	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/plugin/engine"
 	"github.com/secretwatch/secretwatch/plugin/logfile"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
@@ -69,11 +69,12 @@ func replay(args []string, std stdio) int {
 		fmt.Fprintf(std.err, "secretwatch replay: %v\n", err)
 		return exitUsage
 	}
-	judge, err := detector.New(cfg.Detector)
+	judge, err := engine.Open(cfg, errLog{std.err})
 	if err != nil {
 		fmt.Fprintf(std.err, "secretwatch replay: %v\n", err)
 		return exitUsage
 	}
+	defer judge.Close() // again, after an error
 	r := &replayer{
 		cfg:      cfg,
 		rec:      &recorder{judge: judge, all: *all, keep: *output == "findings", byRule: map[string]int{}},
@@ -106,6 +107,10 @@ func replay(args []string, std stdio) int {
 	if err := r.flush(); err != nil {
 		fmt.Fprintf(std.err, "secretwatch replay: cannot write: %v\n", err)
 		return exitInput
+	}
+	if err := judge.Close(); err != nil {
+		fmt.Fprintf(std.err, "secretwatch replay: %v\n", err)
+		code = exitInput
 	}
 	r.summary(std.err, r.now().Sub(started))
 	return code
