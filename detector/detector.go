@@ -277,15 +277,10 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 	if high || c.Explained {
 		return
 	}
-	first := c.FirstAccess()
-	if first && c.Has("unusual-user") {
+	if c.FlaggedPrincipal {
 		p.Flagged = t
 	}
-	flagged := [history.NumDims]bool{
-		history.DimSource:    c.Has("new-source-ip"),
-		history.DimClient:    c.Has("unusual-user-agent") || c.Has("suspicious-user-agent"),
-		history.DimNamespace: c.Has("new-namespace"),
-	}
+	flagged := c.Flagged
 	if c.Learning {
 		flagged = [history.NumDims]bool{}
 	}

@@ -32,6 +32,7 @@ func (newNamespace) Judge(c *Case) {
 	if !found {
 		return
 	}
+	c.Flagged[history.DimNamespace] = true
 	c.Find(Low, access.Key(c.Namespace), repeat)
 	c.Say("namespace ")
 	c.SayText(c.Namespace)

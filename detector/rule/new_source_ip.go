@@ -29,6 +29,7 @@ func (newSourceIP) Judge(c *Case) {
 	if c.Class == access.ServiceAccount && !c.Again[history.DimSource] && !c.roams() {
 		severity = Medium
 	}
+	c.Flagged[history.DimSource] = true
 	c.Find(severity, c.Source.Key, repeat)
 	c.Say("source ")
 	c.SaySource()

@@ -128,6 +128,11 @@ type Case struct {
 
 	Findings []Finding
 	Lessons  []Lesson
+	// Flagged says which of the access's values were called out, and
+	// FlaggedPrincipal whether the principal itself was: they go on probation
+	// instead of becoming known.
+	Flagged          [history.NumDims]bool
+	FlaggedPrincipal bool
 	// Unsure is set where the history could not tell.
 	Unsure bool
 

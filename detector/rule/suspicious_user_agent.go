@@ -35,6 +35,7 @@ func (suspiciousUserAgent) Judge(c *Case) {
 		// A job that runs once a month always had it.
 		return
 	}
+	c.Flagged[history.DimClient] = true
 	repeat := c.Status[history.DimClient] == history.Probation
 	modest := c.modestWorkload()
 	switch {

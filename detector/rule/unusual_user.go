@@ -47,6 +47,7 @@ func (unusualUser) Judge(c *Case) {
 	if !repeat {
 		c.P.Returned = back
 	}
+	c.FlaggedPrincipal = !repeat
 	c.Find(severity, 0, repeat)
 	c.SayText(c.Principal)
 	switch {

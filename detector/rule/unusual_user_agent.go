@@ -35,6 +35,7 @@ func (unusualUserAgent) Judge(c *Case) {
 		// another way.
 		severity = Low
 	}
+	c.Flagged[history.DimClient] = true
 	c.Find(severity, c.ClientKey, repeat)
 	c.Say("user agent ")
 	if c.Client.Shape == access.Empty {
