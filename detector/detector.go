@@ -182,18 +182,7 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 		st[history.DimNamespace] = p.Sets[history.DimNamespace].Status(b, access.Key(a.Namespace), a.Namespace, a.Time)
 	}
 	if a.Class == access.Node {
-		n := &d.store.Nodes
-		n.Lock()
-		for _, dim := range [...]history.Dim{history.DimSource, history.DimClient} {
-			key := a.Source.Key
-			if dim == history.DimClient {
-				key = c.ClientKey
-			}
-			if rule.Fresh(st[dim]) && n.Sets[dim].Status(&d.store.Wide, key, "", a.Time) == history.Known {
-				st[dim] = history.Known
-			}
-		}
-		n.Unlock()
+		d.askNodes(c)
 	}
 	c.Again[history.DimSource] = p.Sets[history.DimSource].Again(b, a.Source.Key, "", a.Time)
 	c.Again[history.DimClient] = p.Sets[history.DimClient].Again(b, c.ClientKey, c.ClientText, a.Time)
@@ -220,37 +209,6 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal
 		}
 	}
-}
-
-// compare says what people at large are known for.
-func (d *Detector) compare(c *rule.Case) {
-	a, w, t := c.Access, &d.store.Wide, c.Time
-	s := &d.store.People
-	s.Lock()
-	defer s.Unlock()
-	if a.Class == access.Person {
-		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t, 2)
-		c.Nearby = c.Nearby || a.Source.Addr.IsValid() &&
-			common(w, &s.Sets[history.DimSource], access.Area(a.Source.Addr), "", t, 3)
-		c.Colleague = d.colleague(&s.Principal, a)
-		if a.ClusterWide {
-			ownGroups(a.Event, func(g string) {
-				g += groupReadsAll
-				c.Peers = c.Peers || common(w, &s.Sets[history.DimScope], access.Key(g), g, t, 2)
-			})
-		}
-	}
-	// Another platform than those of the principal is another machine.
-	clients := &s.Sets[history.DimClient]
-	c.Common[history.DimClient] = common(w, clients, a.Client.Key, a.Client.Text(), t, 3) ||
-		a.Client.Platform != "" && (c.Newcomer() || a.Class != access.Person || c.P.HasPlatform(a.Client.Platform)) &&
-			common(w, clients, c.AnyPlatform(), "", t, 3)
-}
-
-// common says whether at least n people share a value.
-func common(b *history.Bounds, s *history.Set, key uint64, match string, t int64, n uint32) bool {
-	v := s.Find(key, match)
-	return v != nil && v.Count >= n && s.Status(b, key, match, t) == history.Known
 }
 
 // teach lets the history learn what the verdict allows it to: successful
@@ -295,9 +253,7 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 	for i := range c.Lessons {
 		l := &c.Lessons[i]
 		if l.Shared != nil {
-			l.Shared.Lock()
-			apply(&l.Shared.Sets[l.Dim], &d.store.Wide, l, t)
-			l.Shared.Unlock()
+			l.Shared.With(func(p *history.Principal) { apply(&p.Sets[l.Dim], &d.store.Wide, l, t) })
 		}
 		if !l.Only && apply(&p.Sets[l.Dim], b, l, t) && l.ClusterScope() && a.Class == access.Person {
 			d.shareGroups(c, groupReadsAll)
@@ -364,112 +320,6 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 	}
 	s.Teach(b, key, text, t)
 	d.shareWithPeople(c, dim, key, text, true)
-}
-
-// refresh is how often the use of a value that a person is known for also
-// counts as a use by people at large.
-const refresh = int64(12 * time.Hour)
-
-// shareWithPeople counts one more person established with a source or client,
-// or, where more is not set, that one goes on using it.
-func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, text string, more bool) {
-	if c.Class != access.Person || dim == history.DimNamespace || dim == history.DimSource && c.Source.Presented > 0 {
-		return // addresses of dashboards are nobody's place of work
-	}
-	s := &d.store.People
-	s.Lock()
-	defer s.Unlock()
-	set, w, t := &s.Sets[dim], &d.store.Wide, c.Time
-	teach := func(key uint64, text string, more bool) {
-		if more {
-			set.Teach(w, key, text, t)
-		} else {
-			set.Refresh(key, text, t)
-		}
-	}
-	teach(key, text, more)
-	switch {
-	case dim == history.DimClient && c.Client.Platform != "":
-		teach(c.AnyPlatform(), "", more)
-	case dim == history.DimSource && c.Source.Addr.IsValid():
-		// A second address of one person in one place is not a second person.
-		place := access.Area(c.Source.Addr)
-		teach(place, "", more && !c.Beside)
-	}
-}
-
-// groupText names a group together with the way its members authenticate: a
-// certificate names its own groups, which whoever may sign one can choose.
-func groupText(ev *audit.Event, group string) string {
-	if strings.HasPrefix(ev.User.CredentialID, "X509") {
-		return group + " by certificate"
-	}
-	return group
-}
-
-// ownGroups calls f for the groups that say something of a person.
-func ownGroups(ev *audit.Event, f func(group string)) {
-	for i, g := range ev.User.Groups {
-		if g != "system:authenticated" && i < 64 {
-			f(groupText(ev, g))
-		}
-	}
-}
-
-// colleague says whether all groups of a person are common among people.
-// people's lock is held.
-func (d *Detector) colleague(people *history.Principal, a *access.Access) bool {
-	n, all := 0, true
-	ownGroups(a.Event, func(g string) {
-		n++
-		all = all && !strings.HasPrefix(g, "system:") &&
-			common(&d.store.Wide, &people.Sets[history.DimScope], access.Key(g), g, a.Time, 3)
-	})
-	return n > 0 && all
-}
-
-// groupReadsAll marks a group whose members read the whole cluster.
-const groupReadsAll = " reads all"
-
-// shareGroups counts one more known person for each of its groups, as a member
-// or for what it habitually does.
-func (d *Detector) shareGroups(c *rule.Case, does string) {
-	s := &d.store.People
-	s.Lock()
-	defer s.Unlock()
-	ownGroups(c.Event, func(g string) {
-		g += does
-		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(g), c.Time)
-	})
-}
-
-// share teaches what principals of a class have in common.
-func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
-	a, t := c.Access, c.Time
-	switch {
-	case a.Class == access.Node:
-		if flagged[history.DimSource] || flagged[history.DimClient] {
-			return
-		}
-		n := &d.store.Nodes
-		n.Lock()
-		n.Sets[history.DimClient].Teach(&d.store.Wide, c.ClientKey, c.ClientText, t)
-		if c.Source.Network != "" {
-			n.Sets[history.DimSource].Teach(&d.store.Wide, a.Source.Key, c.Source.Network, t)
-		}
-		n.Unlock()
-		if a.Source.Addr.IsValid() {
-			key := access.Key(a.Principal[len("system:node:"):])
-			if old, _, ok := d.store.NodeAddrs.Get(key); !ok || old != a.Source.Addr {
-				d.store.NodeAddrs.Put(a.Principal, key, a.Source.Addr)
-			}
-		}
-	case a.Class == access.ServiceAccount && a.Event.User.PodUID != "" && !a.Source.Inside && !flagged[history.DimSource] && !c.FirstAccess():
-		s := &d.store.Accounts
-		s.Lock()
-		s.Sets[history.DimSource].Teach(&d.store.Wide, a.Source.Key, c.Source.Text(), t)
-		s.Unlock()
-	}
 }
 
 // suspect remembers the address of something of medium severity or more that

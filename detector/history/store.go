@@ -59,6 +59,14 @@ type Shared struct {
 	Principal
 }
 
+// With calls f with the shared record, under its lock: also if f panics, since
+// whoever recovers that goes on working.
+func (s *Shared) With(f func(p *Principal)) {
+	s.Lock()
+	defer s.Unlock()
+	f(&s.Principal)
+}
+
 // Shard is a part of the principals under one lock.
 type Shard struct {
 	sync.Mutex

@@ -9,7 +9,10 @@ import (
 // new to the principal, or still on probation (a repeat). A principal's very
 // first access is not: everything about it is new, which unusual-user says.
 func (c *Case) novelty(d history.Dim) (repeat, found bool) {
-	if c.Learning || c.Class == access.Anonymous || c.Explained || c.FirstAccess() {
+	// Where the class has habits of its own, even the first access is measured
+	// by them.
+	first := c.FirstAccess() && !(c.Classed && d != history.DimNamespace)
+	if c.Learning || c.Class == access.Anonymous || c.Explained || first {
 		return false, false
 	}
 	switch c.Status[d] {

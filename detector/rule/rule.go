@@ -107,6 +107,9 @@ type Case struct {
 	// Common says of source and client that several other people are
 	// established with them: the office, the VPN, the tools of the house.
 	Common [history.NumDims]bool
+	// Classed: the principal is one of a class with habits in common, which
+	// Status already takes into account.
+	Classed bool
 	// Beside: the source lies in the area (see access.Area) of one that the
 	// principal is established with. Nearby: or of ones that several other people are.
 	Beside, Nearby bool

@@ -55,12 +55,12 @@ func (c *Case) burst(b *history.Burst, class *history.Shared, did string) bool {
 	bounds := &c.Store.Bounds
 	habit := b.Habit()
 	if class != nil {
-		class.Lock()
-		habit = max(habit, class.Burst.Habit())
-		if c.Learning {
-			class.Burst.Learn(bounds, count, c.Time)
-		}
-		class.Unlock()
+		class.With(func(p *history.Principal) {
+			habit = max(habit, p.Burst.Habit())
+			if c.Learning {
+				p.Burst.Learn(bounds, count, c.Time)
+			}
+		})
 	}
 	if c.Learning {
 		b.Learn(bounds, count, c.Time)

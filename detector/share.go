@@ -1,0 +1,166 @@
+package detector
+
+import (
+	"strings"
+	"time"
+
+	"github.com/secretwatch/secretwatch/detector/access"
+	"github.com/secretwatch/secretwatch/detector/audit"
+	"github.com/secretwatch/secretwatch/detector/history"
+	"github.com/secretwatch/secretwatch/detector/rule"
+)
+
+// What is new to one principal is judged against what others like it do: nodes
+// run the same kubelet, people the tools of the house. This file keeps and asks
+// those shared habits.
+
+// compare says what people at large are known for.
+func (d *Detector) compare(c *rule.Case) {
+	a, w, t := c.Access, &d.store.Wide, c.Time
+	s := &d.store.People
+	s.Lock()
+	defer s.Unlock()
+	if a.Class == access.Person {
+		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t, 2)
+		c.Nearby = c.Nearby || a.Source.Addr.IsValid() &&
+			common(w, &s.Sets[history.DimSource], access.Area(a.Source.Addr), "", t, 3)
+		c.Colleague = d.colleague(&s.Principal, a)
+		if a.ClusterWide {
+			ownGroups(a.Event, func(g string) {
+				g += groupReadsAll
+				c.Peers = c.Peers || common(w, &s.Sets[history.DimScope], access.Key(g), g, t, 2)
+			})
+		}
+	}
+	// Another platform than those of the principal is another machine.
+	clients := &s.Sets[history.DimClient]
+	c.Common[history.DimClient] = common(w, clients, a.Client.Key, a.Client.Text(), t, 3) ||
+		a.Client.Platform != "" && (c.Newcomer() || a.Class != access.Person || c.P.HasPlatform(a.Client.Platform)) &&
+			common(w, clients, c.AnyPlatform(), "", t, 3)
+}
+
+// common says whether at least n people share a value.
+func common(b *history.Bounds, s *history.Set, key uint64, match string, t int64, n uint32) bool {
+	v := s.Find(key, match)
+	return v != nil && v.Count >= n && s.Status(b, key, match, t) == history.Known
+}
+
+// refresh is how often the use of a value that a person is known for also
+// counts as a use by people at large.
+const refresh = int64(12 * time.Hour)
+
+// shareWithPeople counts one more person established with a source or client,
+// or, where more is not set, that one goes on using it.
+func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, text string, more bool) {
+	if c.Class != access.Person || dim == history.DimNamespace || dim == history.DimSource && c.Source.Presented > 0 {
+		return // addresses of dashboards are nobody's place of work
+	}
+	s := &d.store.People
+	s.Lock()
+	defer s.Unlock()
+	set, w, t := &s.Sets[dim], &d.store.Wide, c.Time
+	teach := func(key uint64, text string, more bool) {
+		if more {
+			set.Teach(w, key, text, t)
+		} else {
+			set.Refresh(key, text, t)
+		}
+	}
+	teach(key, text, more)
+	switch {
+	case dim == history.DimClient && c.Client.Platform != "":
+		teach(c.AnyPlatform(), "", more)
+	case dim == history.DimSource && c.Source.Addr.IsValid():
+		// A second address of one person in one place is not a second person.
+		place := access.Area(c.Source.Addr)
+		teach(place, "", more && !c.Beside)
+	}
+}
+
+// groupText names a group together with the way its members authenticate: a
+// certificate names its own groups, which whoever may sign one can choose.
+func groupText(ev *audit.Event, group string) string {
+	if strings.HasPrefix(ev.User.CredentialID, "X509") {
+		return group + " by certificate"
+	}
+	return group
+}
+
+// ownGroups calls f for the groups that say something of a person.
+func ownGroups(ev *audit.Event, f func(group string)) {
+	for i, g := range ev.User.Groups {
+		if g != "system:authenticated" && i < 64 {
+			f(groupText(ev, g))
+		}
+	}
+}
+
+// colleague says whether all groups of a person are common among people.
+// people's lock is held.
+func (d *Detector) colleague(people *history.Principal, a *access.Access) bool {
+	n, all := 0, true
+	ownGroups(a.Event, func(g string) {
+		n++
+		all = all && !strings.HasPrefix(g, "system:") &&
+			common(&d.store.Wide, &people.Sets[history.DimScope], access.Key(g), g, a.Time, 3)
+	})
+	return n > 0 && all
+}
+
+// groupReadsAll marks a group whose members read the whole cluster.
+const groupReadsAll = " reads all"
+
+// shareGroups counts one more known person for each of its groups, as a member
+// or for what it habitually does.
+func (d *Detector) shareGroups(c *rule.Case, does string) {
+	s := &d.store.People
+	s.Lock()
+	defer s.Unlock()
+	ownGroups(c.Event, func(g string) {
+		g += does
+		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(g), c.Time)
+	})
+}
+
+// askNodes says of a node's source and client what nodes at large know, where
+// the node itself does not.
+func (d *Detector) askNodes(c *rule.Case) {
+	w, t, st := &d.store.Wide, c.Time, &c.Status
+	d.store.Nodes.With(func(p *history.Principal) {
+		c.Classed = p.Sets[history.DimClient].Len() > 0
+		if rule.Fresh(st[history.DimSource]) && p.Sets[history.DimSource].Status(w, c.Source.Key, "", t) == history.Known {
+			st[history.DimSource] = history.Known
+		}
+		if rule.Fresh(st[history.DimClient]) && p.Sets[history.DimClient].Status(w, c.ClientKey, c.ClientText, t) == history.Known {
+			st[history.DimClient] = history.Known
+		}
+	})
+}
+
+// share teaches what principals of a class have in common. Newcomers teach
+// their class nothing.
+func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
+	a, w, t := c.Access, &d.store.Wide, c.Time
+	if !c.Learning && c.Newcomer() || flagged[history.DimSource] || flagged[history.DimClient] {
+		return
+	}
+	switch {
+	case a.Class == access.Node:
+		d.store.Nodes.With(func(p *history.Principal) {
+			p.Sets[history.DimClient].Teach(w, c.ClientKey, c.ClientText, t)
+			if c.Source.Network != "" {
+				p.Sets[history.DimSource].Teach(w, a.Source.Key, c.Source.Network, t)
+			}
+		})
+		if a.Source.Addr.IsValid() {
+			key := access.Key(a.Principal[len("system:node:"):])
+			if old, _, ok := d.store.NodeAddrs.Get(key); !ok || old != a.Source.Addr {
+				d.store.NodeAddrs.Put(a.Principal, key, a.Source.Addr)
+			}
+		}
+	case a.Class == access.ServiceAccount && a.Event.User.PodUID != "" && !a.Source.Inside:
+		d.store.Accounts.With(func(p *history.Principal) {
+			p.Sets[history.DimSource].Teach(w, a.Source.Key, c.Source.Text(), t)
+		})
+	}
+}
