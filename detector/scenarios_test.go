@@ -187,6 +187,9 @@ func TestScenarios(t *testing.T) {
 	attack("watch of one namespace with a pod's token outside", func(s *story) {
 		s.as(web, "web/v0.0.0 (linux/amd64) kubernetes/$Format", outside).do(time.Second, "watch", "shop/")
 	})
+	attack("watch of one namespace with a person's token outside", func(s *story) {
+		s.as(bob, kubectl, outside).do(time.Second, "watch", "shop/")
+	})
 	attack("pod's token in another pod on another node", func(s *story) {
 		s.as(web, "web/v0.0.0 (linux/amd64) kubernetes/$Format", "10.244.2.77").do(time.Second, "get", "shop/db-pass")
 	})

@@ -30,6 +30,9 @@ func (secretBurst) Judge(c *Case) {
 			c.burst(&c.P.Deleted, nil, "deleted")
 		}
 	case access.Read:
+		if c.Bulk && c.Event.Verb == "watch" && c.Outcome == access.Allowed {
+			stream(c)
+		}
 		// Names that do not exist count too: guessing them is a sweep.
 		if c.NewObject && !c.readsAll() && (c.Outcome == access.Allowed || c.Event.Code == 404) {
 			var class *history.Shared
@@ -149,6 +152,40 @@ func (c *Case) strange() {
 	c.Say(" read ")
 	c.SayInt(count)
 	c.Say(" objects new to it through a source or client on probation")
+}
+
+const scopeWatchText = "kubectl's watch of a namespace's secrets"
+
+var scopeWatch = access.Key(scopeWatchText)
+
+// stream judges the first watch of a whole namespace with kubectl, which sends
+// every secret in it and each change for as long as it lasts, from where
+// neither the principal nor others come from. Cluster browsers watch all day,
+// people at a shell hardly ever do.
+func stream(c *Case) {
+	if c.Client.Product != "kubectl" {
+		return
+	}
+	status := c.ScopeStatus(scopeWatch, scopeWatchText, nil)
+	if status == history.Unsure {
+		c.Unsure = true
+		return
+	}
+	strange := !c.Learning && !c.Newcomer() && !c.Explained && !c.Plausible() && !c.Source.Inside
+	found := strange && (Fresh(status) || status == history.Probation)
+	c.Note(Lesson{Dim: history.DimScope, Key: scopeWatch, Text: scopeWatchText, Flagged: found})
+	if !found {
+		return
+	}
+	repeat := status == history.Probation
+	c.Find(Medium, scopeWatch, repeat)
+	c.SayText(c.Principal)
+	c.Say(" watches all secrets of ")
+	c.SayText(c.Namespace)
+	c.Say(" with kubectl, which it did not in ")
+	c.SayWindow()
+	c.Say(", from a place it is not known from")
+	c.SayRepeat(repeat)
 }
 
 const scopeWipeText = "deletion of all secrets of a namespace"
