@@ -60,8 +60,13 @@ func (d *dedup) key(ev *audit.Event) uint64 {
 		_, _ = h.WriteString(s)
 		_, _ = h.Write(zero[:])
 	}
+	at := ev.Time
+	if at <= 0 {
+		// Or the client's audit id would decide alone.
+		at = ev.StageTime
+	}
 	var t [8]byte
-	binary.LittleEndian.PutUint64(t[:], uint64(ev.Time))
+	binary.LittleEndian.PutUint64(t[:], uint64(at))
 	_, _ = h.Write(t[:])
 	return h.Sum64()
 }

@@ -280,7 +280,7 @@ func apply(s *history.Set, b *history.Bounds, l *rule.Lesson, t int64) bool {
 		s.Teach(b, l.Key, v.Text, t)
 		return trial && s.Established(l.Key, l.Text)
 	}
-	text := strings.Clone(l.Text)
+	text := strings.Clone(history.Cut(l.Text))
 	if l.Flagged {
 		s.Flag(b, l.Key, text, t)
 		return false
@@ -310,7 +310,7 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 		}
 		return
 	}
-	text := strings.Clone(match)
+	text := strings.Clone(history.Cut(match))
 	if dim == history.DimSource {
 		text = c.Source.Text()
 	}

@@ -118,7 +118,7 @@ func (d *Detector) shareGroups(c *rule.Case, does string) {
 	defer s.Unlock()
 	ownGroups(c.Event, func(g string) {
 		g += does
-		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(g), c.Time)
+		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(history.Cut(g)), c.Time)
 	})
 }
 

@@ -42,7 +42,7 @@ func (o Outcome) String() string {
 // Access is one request as the rules see it. It aliases the event.
 type Access struct {
 	Event *audit.Event
-	Time  int64 // nanoseconds since the Unix epoch
+	Time  int64 // nanoseconds since the Unix epoch, 0 if unknown; never negative
 
 	Principal string // who authenticated; "" for nobody
 	Effective string // whom the request acted as
@@ -85,8 +85,8 @@ func (a *Access) From(ev *audit.Event, s *Sources) bool {
 		return false
 	}
 	*a = Access{Event: ev, Time: ev.Time, Namespace: ev.Namespace, Name: ev.Name}
-	if a.Time == 0 {
-		a.Time = ev.StageTime
+	if a.Time <= 0 {
+		a.Time = max(ev.StageTime, 0)
 	}
 	a.Principal = ev.User.Username
 	a.Class = ClassOf(a.Principal)
@@ -149,12 +149,12 @@ func (a *Access) action() {
 		a.Action = Other
 	}
 	if a.Name == "" && (ev.Verb == "list" || ev.Verb == "watch" || ev.Verb == "deletecollection") {
-		query := queryOf(ev.RequestURI)
 		if a.Namespace == "" {
-			a.Namespace = fieldValue(query, "metadata.namespace")
+			a.Namespace = FieldValue(QueryValue(ev.RequestURI, "fieldSelector"), "metadata.namespace")
 		}
 		a.Bulk = true
 		a.ClusterWide = a.Namespace == ""
+		query := queryOf(ev.RequestURI)
 		a.Informer = ev.Verb != "deletecollection" &&
 			(strings.Contains(query, "resourceVersion=") || strings.Contains(query, "sendInitialEvents=true"))
 	}
@@ -163,45 +163,6 @@ func (a *Access) action() {
 func queryOf(uri string) string {
 	_, q, _ := strings.Cut(uri, "?")
 	return q
-}
-
-// fieldValue is what a fieldSelector demands a field to equal, or "". Only the
-// exact form field=value (or ==) restricts; != does not.
-func fieldValue(query, field string) string {
-	sel, found := "", false
-	for query != "" && !found {
-		var param string
-		param, query, _ = strings.Cut(query, "&")
-		sel, found = strings.CutPrefix(param, "fieldSelector=")
-	}
-	i := strings.Index(sel, field)
-	if i < 0 || i > 0 && !strings.HasSuffix(sel[:i], ",") && !hasSuffixFold(sel[:i], "%2c") {
-		return ""
-	}
-	rest := sel[i+len(field):]
-	n := 0
-	for n < 2 {
-		if r, ok := strings.CutPrefix(rest, "="); ok {
-			rest, n = r, n+1
-		} else if len(rest) >= 3 && strings.EqualFold(rest[:3], "%3d") {
-			rest, n = rest[3:], n+1
-		} else {
-			break
-		}
-	}
-	if n == 0 {
-		return ""
-	}
-	for i := 0; i < len(rest); i++ {
-		if rest[i] == ',' || rest[i] == '%' {
-			return rest[:i]
-		}
-	}
-	return rest
-}
-
-func hasSuffixFold(s, suffix string) bool {
-	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
 const helmPrefix = "sh.helm.release.v1."

@@ -66,12 +66,12 @@ func ghosts(max int) int { return 4 * max }
 type Set struct {
 	vals  []Value // established, in no order
 	trial []Value // on probation
-	ghost []ghost // forgotten before they expired
+	ghost []ghost // values that had to make room
 	next  int     // next ghost to overwrite
 	lost  int64   // newest last of a ghost that was overwritten; 0 for none
 }
 
-// ghost is what remains of a value that had to make room while still known.
+// ghost is what remains of a value that had to make room.
 type ghost struct {
 	key  uint64
 	last int64
@@ -80,7 +80,7 @@ type ghost struct {
 // Len is the number of established values.
 func (s *Set) Len() int { return len(s.vals) }
 
-// Forgetful says whether the set had to forget values that were still known.
+// Forgetful says whether values had to make room for others.
 func (s *Set) Forgetful() bool { return len(s.ghost) > 0 }
 
 // Each calls f for all established values, then for those on probation.
@@ -93,10 +93,18 @@ func (s *Set) Each(f func(v *Value)) {
 	}
 }
 
+// maxText is how much of a text is kept, in bytes: no name in Kubernetes is
+// longer, but what stands in a request's path may be.
+const maxText = 256
+
+// Cut returns what is kept of a text. Keys are those of the whole.
+func Cut(s string) string { return s[:min(len(s), maxText)] }
+
 // find looks for a key. Where a client chooses the text behind the key, match
 // is that text and has to be equal too: the keys are no cryptographic hashes.
 // An empty match matches any text.
 func find(vals []Value, key uint64, match string) *Value {
+	match = Cut(match)
 	for i := range vals {
 		if vals[i].Key == key && (match == "" || vals[i].Text == match) {
 			return &vals[i]
@@ -184,12 +192,12 @@ func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
 			moved := *v
 			moved.Flagged, moved.Again = 0, false
 			s.dropTrial(v)
-			s.put(b, i, moved, t)
+			s.put(b, i, moved)
 		}
 		return
 	}
 	i := s.place(b, t, true)
-	s.put(b, i, Value{Key: key, Text: text, First: t, Last: t, Count: 1, Hours: 1}, t)
+	s.put(b, i, Value{Key: key, Text: text, First: t, Last: t, Count: 1, Hours: 1})
 }
 
 // Flag records that a value was seen and called out: its probation begins, or
@@ -208,6 +216,10 @@ func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 			v = &s.trial[len(s.trial)-1]
 		} else {
 			v = oldest(s.trial)
+			if max(t, v.Last) > addTime(v.Flagged, b.Probation) {
+				// It had served, for want of a place among the established.
+				s.forget(ghost{v.Key, v.Last}, b.MaxValues)
+			}
 		}
 		*v = Value{Key: key, Text: text, First: t, Last: t, Count: 1, Flagged: t, Again: again, Hours: 1}
 		return
@@ -286,14 +298,13 @@ func (s *Set) place(b *Bounds, t int64, displace bool) int {
 }
 
 // put stores v at i as found by place, remembering what it displaces.
-func (s *Set) put(b *Bounds, i int, v Value, t int64) {
+func (s *Set) put(b *Bounds, i int, v Value) {
 	if i == len(s.vals) {
 		s.vals = append(s.vals, v)
 		return
 	}
-	if old := &s.vals[i]; !expired(old.Last, t, b.Window) {
-		s.forget(ghost{old.Key, old.Last}, b.MaxValues)
-	}
+	// Also what expired by now: an event that comes late may still ask for it.
+	s.forget(ghost{s.vals[i].Key, s.vals[i].Last}, b.MaxValues)
 	s.vals[i] = v
 }
 

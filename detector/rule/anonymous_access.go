@@ -19,7 +19,13 @@ func (anonymousAccess) Judge(c *Case) {
 	if c.Class != access.Anonymous {
 		return
 	}
-	switch c.Outcome {
+	outcome := c.Outcome
+	if outcome == access.Failed && c.Event.Decision == "" && (c.Event.Code == 400 || c.Event.Code == 429 || c.Event.Code >= 500) {
+		// Malformed, or turned away for the load before anybody asked who may
+		// do what.
+		outcome = access.Denied
+	}
+	switch outcome {
 	case access.Allowed:
 		c.Find(Critical, c.Source.Key, false)
 		c.Say("anonymous request was allowed")

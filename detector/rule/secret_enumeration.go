@@ -90,21 +90,12 @@ func (c *Case) startsUp() bool {
 		c.Client.Shape == access.Ordinary && c.Client.Platform != "" && c.Client.Product != "kubectl"
 }
 
-// selector is the labelSelector of a request, as sent. One that excludes
-// instead of demanding narrows nothing, nor does one too long to remember.
+// selector is the labelSelector of a request. One that excludes instead of
+// demanding narrows nothing, nor does one too long to remember.
 func selector(uri string) string {
-	_, query, _ := strings.Cut(uri, "?")
-	for query != "" {
-		var param string
-		param, query, _ = strings.Cut(query, "&")
-		v, ok := strings.CutPrefix(param, "labelSelector=")
-		if !ok {
-			continue
-		}
-		if len(v) > 200 || strings.Contains(v, "!") || strings.Contains(v, "%21") || strings.Contains(v, "notin") {
-			return ""
-		}
-		return v
+	v := access.QueryValue(uri, "labelSelector")
+	if len(v) > 200 || strings.Contains(v, "!") || strings.Contains(v, "notin") {
+		return ""
 	}
-	return ""
+	return v
 }

@@ -1,0 +1,56 @@
+package history
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFair(t *testing.T) {
+	f := NewFair[int](3, 4)
+	f.Put("alice", 1, 10)
+	f.Put("bob", 2, 20)
+	v, owner, ok := f.Get(1)
+	require.True(t, ok)
+	require.Equal(t, 10, v)
+	require.Equal(t, "alice", owner)
+	_, _, ok = f.Get(3)
+	require.False(t, ok)
+
+	// A key has one value and one owner.
+	f.Put("bob", 1, 11)
+	v, owner, _ = f.Get(1)
+	require.Equal(t, 11, v)
+	require.Equal(t, "bob", owner)
+	require.Equal(t, 2, f.Len())
+	f.Put("alice", 3, 30)
+	f.Each(func(owner string, key uint64, v int) {
+		if key == 3 {
+			require.Equal(t, "alice", owner)
+		} else {
+			require.Equal(t, "bob", owner)
+		}
+	})
+}
+
+// A flood displaces entries of the flooding owner only.
+func TestFairFlood(t *testing.T) {
+	f := NewFair[int](3, 4)
+	f.Put("alice", 1, 1)
+	for i := range uint64(100_000) {
+		f.Put("mallory", 10+i, 0)
+	}
+	_, _, ok := f.Get(1)
+	require.True(t, ok)
+	require.Equal(t, 1+4, f.Len())
+
+	// Owners displace each other, and take what is theirs along.
+	for i := range uint64(1000) {
+		f.Put(fmt.Sprint("owner", i), 1_000_000+i, 0)
+		require.LessOrEqual(t, f.Len(), 3*4)
+	}
+	_, _, ok = f.Get(1)
+	require.False(t, ok)
+	require.Equal(t, 3, f.Len())
+}
