@@ -12,7 +12,11 @@ func FuzzParseJSON(f *testing.F) {
 	f.Add(full)
 	f.Add(`{"auditID":"a","stage":"Panic","verb":"get","sourceIPs":["\ud83d\ude00",null],"user":{"extra":{"x":[1]}}}`)
 	f.Add(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","responseStatus":{"code":4.03e2}}`)
-	f.Fuzz(func(t *testing.T, text string) { _, _ = parseBoth(t, text) })
+	f.Add(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","x":[true,{"a":nan,"b":[-inf]},"\\\""],"verb":"\u0067\/\x"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		compare(t, text)
+		_, _ = parseBoth(t, text)
+	})
 }
 
 func FuzzParseMsgpack(f *testing.F) {

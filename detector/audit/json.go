@@ -5,21 +5,20 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/valyala/fastjson"
+	"github.com/valyala/fastjson/fastfloat"
 )
 
 // Parser reads audit events from JSON text. The zero value is ready. It may not
 // be used from several goroutines at once.
 type Parser struct {
-	p     fastjson.Parser
-	large bool // p holds the memory of a large input
+	b []byte // the copy of the input
 }
 
 // ErrSyntax is wrapped by the errors for text that is no JSON.
 var ErrSyntax = errors.New("broken JSON")
 
 // largeInput is the size in bytes from which the parser's memory is given back
-// afterwards. fastjson keeps some 100 bytes a value.
+// afterwards.
 const largeInput = 256 << 10
 
 // ParseJSON fills ev from the JSON text of one audit event. data is copied, so
@@ -31,117 +30,155 @@ const largeInput = 256 << 10
 // on. Errors are ErrNotAudit, or wrap ErrSyntax for text that is broken or
 // nested deeper than 300 levels; ev is then in no defined state.
 func (p *Parser) ParseJSON(data []byte, ev *Event) error {
-	if p.large {
-		p.p, p.large = fastjson.Parser{}, false
+	if cap(p.b) > largeInput {
+		p.b = nil
 	}
-	p.large = len(data) > largeInput
+	p.b = append(append(p.b[:0], data...), padding...)
 	ev.Reset()
-	v, err := p.p.ParseBytes(data)
-	if err != nil {
-		return fmt.Errorf("%w: %.200s", ErrSyntax, err.Error())
+	s := newScanner(p.b)
+	audit := false
+	if s.peek() == '{' {
+		audit = s.event(ev)
+	} else {
+		s.skip()
 	}
-	if v.Type() != fastjson.TypeObject {
-		return ErrNotAudit
-	}
-	var s shape
-	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-		switch v.Type() {
-		case fastjson.TypeString:
-			ev.setTop(aliasOf(key), jsonString(v), &s)
-		case fastjson.TypeObject:
-			switch string(key) {
-			case "user":
-				jsonUser(v, &ev.User)
-			case "impersonatedUser":
-				jsonUser(v, &ev.Impersonated)
-			case "objectRef":
-				v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-					jsonSet(ev.reference(aliasOf(key)), v)
-				})
-			case "annotations":
-				v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-					jsonSet(ev.annotation(aliasOf(key)), v)
-				})
-			case "responseStatus":
-				jsonStatus(v, ev)
-			}
-		case fastjson.TypeArray:
-			if string(key) == "sourceIPs" {
-				ev.SourceIPs = jsonStrings(v, ev.SourceIPs[:0])
-			}
-		}
-	})
-	if !s.isAudit() {
+	switch {
+	case !s.ended():
+		return fmt.Errorf("%w near byte %d of %d", ErrSyntax, s.at, s.n)
+	case !audit:
 		return ErrNotAudit
 	}
 	return nil
 }
 
-func jsonUser(v *fastjson.Value, u *User) {
-	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-		switch string(key) {
-		case "username":
-			jsonSet(&u.Username, v)
-		case "uid":
-			jsonSet(&u.UID, v)
-		case "groups":
-			if v.Type() == fastjson.TypeArray {
-				u.Groups = jsonStrings(v, u.Groups[:0])
-			}
-		case "extra":
-			if v.Type() != fastjson.TypeObject {
-				return
-			}
-			v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-				field := u.extra(aliasOf(key))
-				if field == nil || v.Type() != fastjson.TypeArray {
-					return
+// event reads an object and reports whether it is an event.
+func (s *scanner) event(ev *Event) bool {
+	var sh shape
+	s.enter()
+	for key, ok := s.key(); ok; key, ok = s.key() {
+		switch s.peek() {
+		case '"':
+			ev.setTop(key, s.text(), &sh)
+		case '{':
+			switch key {
+			case "user":
+				s.user(&ev.User)
+			case "impersonatedUser":
+				s.user(&ev.Impersonated)
+			case "objectRef":
+				s.enter()
+				for key, ok := s.key(); ok; key, ok = s.key() {
+					s.set(ev.reference(key))
 				}
-				if a := v.GetArray(); len(a) > 0 {
-					jsonSet(field, a[0])
+			case "annotations":
+				s.enter()
+				for key, ok := s.key(); ok; key, ok = s.key() {
+					s.set(ev.annotation(key))
 				}
-			})
+			case "responseStatus":
+				s.status(ev)
+			default:
+				s.skip()
+			}
+		case '[':
+			if key == "sourceIPs" {
+				ev.SourceIPs = s.strings(ev.SourceIPs[:0])
+			} else {
+				s.skip()
+			}
+		default:
+			s.skip()
 		}
-	})
+	}
+	return sh.isAudit()
 }
 
-func jsonStatus(v *fastjson.Value, ev *Event) {
-	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-		switch string(key) {
-		case "message":
-			jsonSet(&ev.StatusMessage, v)
-		case "code":
-			if v.Type() != fastjson.TypeNumber {
-				return
+func (s *scanner) user(u *User) {
+	s.enter()
+	for key, ok := s.key(); ok; key, ok = s.key() {
+		next := s.peek()
+		switch {
+		case key == "username":
+			s.set(&u.Username)
+		case key == "uid":
+			s.set(&u.UID)
+		case key == "groups" && next == '[':
+			u.Groups = s.strings(u.Groups[:0])
+		case key == "extra" && next == '{':
+			s.enter()
+			for key, ok := s.key(); ok; key, ok = s.key() {
+				s.setFirst(u.extra(key))
 			}
-			if n, ok := codeOf(v.GetFloat64()); ok {
-				ev.Code = n
-			}
+		default:
+			s.skip()
 		}
-	})
-}
-
-// jsonSet sets a field that may be nil to v if v is a string.
-func jsonSet(field *string, v *fastjson.Value) {
-	if field != nil && v.Type() == fastjson.TypeString {
-		*field = jsonString(v)
 	}
 }
 
-// jsonStrings appends the strings of an array; other elements are left out.
-func jsonStrings(v *fastjson.Value, dst []string) []string {
-	for _, e := range v.GetArray() {
-		if e.Type() == fastjson.TypeString {
-			dst = append(dst, jsonString(e))
+func (s *scanner) status(ev *Event) {
+	s.enter()
+	for key, ok := s.key(); ok; key, ok = s.key() {
+		switch key {
+		case "message":
+			s.set(&ev.StatusMessage)
+		case "code":
+			s.code(&ev.Code)
+		default:
+			s.skip()
+		}
+	}
+}
+
+// set reads the value that is next into a field that may be nil, if it is a
+// string.
+func (s *scanner) set(field *string) {
+	switch {
+	case s.peek() != '"':
+		s.skip()
+	case field == nil:
+		s.raw()
+	default:
+		*field = s.text()
+	}
+}
+
+// setFirst reads the first element of the array that is next the way set does.
+func (s *scanner) setFirst(field *string) {
+	if s.peek() != '[' {
+		s.skip()
+		return
+	}
+	s.enter()
+	for s.more(']') {
+		s.set(field)
+		field = nil
+	}
+}
+
+// code reads a response code, if there is one.
+func (s *scanner) code(field *int) {
+	switch s.peek() {
+	case '"', '{', '[', 't', 'f', 'n':
+		s.skip()
+		return
+	}
+	if n, ok := codeOf(fastfloat.ParseBestEffort(s.number())); ok && !s.bad {
+		*field = n
+	}
+}
+
+// strings appends the strings of the array that is next; other elements are
+// left out.
+func (s *scanner) strings(dst []string) []string {
+	s.enter()
+	for s.more(']') {
+		if s.peek() == '"' {
+			dst = append(dst, s.text())
+		} else {
+			s.skip()
 		}
 	}
 	return dst
-}
-
-// jsonString returns the text of a string value, aliasing the parser's memory.
-func jsonString(v *fastjson.Value) string {
-	b, _ := v.StringBytes()
-	return aliasOf(b)
 }
 
 // aliasOf is b as a string that shares its memory.
