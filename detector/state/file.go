@@ -32,6 +32,7 @@ type file struct {
 	db *bolt.DB // nil for a file that can only be read
 	f  *os.File
 	content
+	broken bool // bbolt panicked: it may hold its locks for ever
 }
 
 // add takes one record of a file.
@@ -119,7 +120,7 @@ func plain(err error) error {
 
 // close gives the file back. What was written stays written.
 func (s *file) close() error {
-	if s.db == nil {
+	if s.db == nil || s.broken {
 		return s.f.Close()
 	}
 	return guard(s.db.Close)
@@ -159,10 +160,16 @@ func (s *file) write(all bool, changes func(emit history.Emit)) error {
 		})
 	})
 	if err != nil {
+		s.broken = isDamage(err)
 		return plain(err)
 	}
 	s.totals, s.tx = sums, tx
-	return nil
+	return guard(func() error {
+		return s.db.View(func(t *bolt.Tx) error {
+			s.size = t.Size()
+			return nil
+		})
+	})
 }
 
 // clearTables removes all records.

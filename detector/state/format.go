@@ -86,7 +86,7 @@ func (t *totals) bytes() []byte {
 type content struct {
 	tx     uint64 // of bbolt; 0 for a file that has nothing in it yet
 	totals totals
-	size   int64
+	size   int64 // of the pages in use, in bytes
 }
 
 // read reads a file and calls add for each record. An error wraps errForeign or
@@ -174,7 +174,7 @@ func (c *content) read(f io.ReaderAt, add func(table history.Table, key string, 
 	if got != want {
 		return damaged("it has %d records of %d", got.records, want.records)
 	}
-	c.tx, c.totals = m.tx, got
+	c.tx, c.totals, c.size = m.tx, got, int64(m.high)*m.pageSize
 	return nil
 }
 
