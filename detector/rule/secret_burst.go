@@ -77,7 +77,7 @@ func (c *Case) burst(b *history.Burst, class *history.Shared, did string) bool {
 	if count < limit {
 		// What was not learnt in the learning period grows no further than the
 		// limit itself, or patience could double it again and again.
-		b.Learn(bounds, min(count, max(habit, c.Settings.BurstCount/2)), c.Time)
+		b.Learn(bounds, min(count, max(habit, (c.Settings.BurstCount-1)/2)), c.Time)
 		return false
 	}
 	severity := Medium
