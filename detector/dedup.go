@@ -51,22 +51,17 @@ func (d *dedup) seen(ev *audit.Event) bool {
 	return before
 }
 
-var zero [1]byte
-
 func (d *dedup) key(ev *audit.Event) uint64 {
-	var h xxhash.Digest
-	h.ResetWithSeed(d.seed)
-	for _, s := range [...]string{ev.AuditID, ev.User.Username, ev.Verb, ev.RequestURI} {
-		_, _ = h.WriteString(s)
-		_, _ = h.Write(zero[:])
-	}
 	at := ev.Time
 	if at <= 0 {
 		// Or the client's audit id would decide alone.
 		at = ev.StageTime
 	}
-	var t [8]byte
-	binary.LittleEndian.PutUint64(t[:], uint64(at))
-	_, _ = h.Write(t[:])
-	return h.Sum64()
+	var short [512]byte
+	b := binary.LittleEndian.AppendUint64(short[:0], d.seed)
+	b = binary.LittleEndian.AppendUint64(b, uint64(at))
+	for _, s := range [...]string{ev.AuditID, ev.User.Username, ev.Verb, ev.RequestURI} {
+		b = append(append(b, s...), 0)
+	}
+	return xxhash.Sum64(b)
 }

@@ -30,6 +30,7 @@ const (
 type Detector struct {
 	cfg      Config
 	sources  access.Sources
+	clients  access.Clients
 	settings rule.Settings
 	rules    []rule.Rule
 	memory   *Memory
@@ -94,7 +95,7 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 	defer d.cases.Put(c)
 	c.Reset()
 	a := c.Access
-	if !a.From(ev, &d.sources) || a.Time == 0 || d.ignored(a) {
+	if !a.From(ev, &d.sources, &d.clients) || a.Time == 0 || d.ignored(a) {
 		return Skipped
 	}
 	if d.memory.dedup.seen(ev) || d.watchEnds(ev) {
@@ -166,15 +167,6 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	if unsure && c.Standing == history.New {
 		c.Standing = history.Unsure
 	}
-	// Inside the cluster programs are scheduled to machines of any kind; on
-	// people's desks a new platform is news.
-	client := a.Client
-	if a.Class.InCluster() {
-		client.Platform = ""
-	}
-	c.ClientKey = client.Hash()
-	c.ClientText = p.TextOf(history.DimClient, c.ClientKey, &client)
-
 	st := &c.Status
 	st[history.DimSource] = p.Sets[history.DimSource].Status(b, a.Source.Key, "", a.Time)
 	st[history.DimClient] = p.Sets[history.DimClient].Status(b, c.ClientKey, c.ClientText, a.Time)
@@ -205,7 +197,7 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 
 	if cred := a.Event.User.CredentialID; cred != "" && a.Class == access.ServiceAccount {
 		if m, _, ok := d.store.Minted.Get(access.Key(cred)); ok {
-			c.Minted = &m
+			c.SetMinted(m)
 			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal
 		}
 	}

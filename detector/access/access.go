@@ -3,8 +3,6 @@ package access
 import (
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/secretwatch/secretwatch/detector/audit"
 )
 
@@ -49,6 +47,11 @@ type Access struct {
 	Class     Class
 	Source    Source
 	Client    Client
+	// ClientKey and ClientText are what the client counts as. Inside the cluster
+	// programs are scheduled to machines of any kind, so that the platform is left
+	// out; on people's desks a new platform is news. ClientText may be kept.
+	ClientKey  uint64
+	ClientText string
 
 	Action  Action
 	Outcome Outcome
@@ -78,9 +81,9 @@ func Judged(ev *audit.Event) bool {
 	return false
 }
 
-// From fills a with ev as seen through s. It reports false when the event is
-// none that is judged.
-func (a *Access) From(ev *audit.Event, s *Sources) bool {
+// From fills a with ev as seen through s and cs. It reports false when the event
+// is none that is judged.
+func (a *Access) From(ev *audit.Event, s *Sources, cs *Clients) bool {
 	if !Judged(ev) {
 		return false
 	}
@@ -100,7 +103,11 @@ func (a *Access) From(ev *audit.Event, s *Sources) bool {
 	a.Outcome = outcome(ev)
 	a.action()
 	a.Source = s.Resolve(ev.SourceIPs, a.Class)
-	a.Client = ParseClient(ev.UserAgent)
+	c := cs.read(ev.UserAgent)
+	a.Client, a.ClientKey, a.ClientText = c.Client, c.Key, c.text
+	if a.Class.InCluster() {
+		a.ClientKey, a.ClientText = c.bareKey, c.bareText
+	}
 	a.Object = ObjectKey(a.Namespace, a.Name)
 	return true
 }
@@ -176,12 +183,7 @@ func ObjectKey(namespace, name string) uint64 {
 			name = name[:i]
 		}
 	}
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(namespace)
-	_, _ = d.Write(zero)
-	_, _ = d.WriteString(name)
-	return d.Sum64()
+	return keyOf(namespace, name)
 }
 
 func digits(s string) bool {
@@ -192,6 +194,3 @@ func digits(s string) bool {
 	}
 	return s != ""
 }
-
-// Key identifies any text within a dimension.
-func Key(s string) uint64 { return xxhash.Sum64String(s) }

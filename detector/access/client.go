@@ -3,8 +3,6 @@ package access
 import (
 	"strings"
 	"unicode/utf8"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Build says how a client-go program was built.
@@ -83,15 +81,10 @@ func ParseClient(ua string) Client {
 
 // Hash identifies product, platform and build as they are now.
 func (c *Client) Hash() uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(c.Product)
-	_, _ = d.Write(zero)
-	_, _ = d.WriteString(c.Platform)
-	_, _ = d.Write(zero)
-	_, _ = d.Write([]byte{byte(c.Build)})
-	return d.Sum64()
+	return keyOf(c.Product, c.Platform, string(builds[c.Build:c.Build+1]))
 }
+
+const builds = "\x00\x01\x02"
 
 // AppendText appends the normalised client: "kubectl linux/amd64".
 func (c *Client) AppendText(dst []byte) []byte {

@@ -111,10 +111,12 @@ func (s *Sources) Resolve(ips []string, class Class) Source {
 	return src
 }
 
+var noSource = keyOf("source", "none")
+
 func (s *Sources) normalise(src *Source, class Class) {
 	a := src.Addr
 	if !a.IsValid() {
-		src.Key = hashStrings("source", "none")
+		src.Key = noSource
 		return
 	}
 	clusterNamed := false
@@ -134,7 +136,7 @@ func (s *Sources) normalise(src *Source, class Class) {
 		src.Network = clusterNetwork
 	}
 	if src.Network != "" {
-		src.Key = hashStrings("network", src.Network)
+		src.Key = keyOf("network", src.Network)
 		return
 	}
 	bits := s.IPv6Prefix
@@ -206,14 +208,3 @@ func hashPrefix(p netip.Prefix) uint64 {
 func AddrKey(a netip.Addr) uint64 {
 	return hashPrefix(netip.PrefixFrom(a, a.BitLen()))
 }
-
-func hashStrings(a, b string) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(a)
-	_, _ = d.Write(zero)
-	_, _ = d.WriteString(b)
-	return d.Sum64()
-}
-
-var zero = []byte{0}

@@ -215,23 +215,6 @@ func (h *Homes) Settle(b *Bounds, home Home) *Home {
 	return &h.list[o]
 }
 
-// TextOf returns the text that stands for t: the one remembered under key where
-// it is the same, so that looking up what is known allocates nothing, else a
-// new string.
-func (p *Principal) TextOf(d Dim, key uint64, t interface{ AppendText([]byte) []byte }) string {
-	var scratch [128]byte
-	text := t.AppendText(scratch[:0])
-	set := &p.Sets[d]
-	for _, vals := range [...][]Value{set.vals, set.trial} {
-		for i := range vals {
-			if vals[i].Key == key && vals[i].Text == string(text) {
-				return vals[i].Text
-			}
-		}
-	}
-	return string(text)
-}
-
 // HasPlatform says whether an established client of the principal runs on the
 // platform (os/arch).
 func (p *Principal) HasPlatform(platform string) bool {

@@ -135,8 +135,4 @@ func TestPrincipalLooksAt(t *testing.T) {
 	require.False(t, p.NearSource(area("10.2.2.3")))
 	require.True(t, p.NearSource(area("192.0.2.250")))
 	require.False(t, p.NearSource(area("192.0.3.7")))
-
-	// Upgrades are the same client.
-	c := access.ParseClient("kubectl/v1.31.0 (linux/amd64) kubernetes/def")
-	require.Equal(t, "kubectl linux/amd64", p.TextOf(DimClient, c.Key, &c))
 }

@@ -119,9 +119,6 @@ type Case struct {
 	// Peers: several known people of one of the user's groups habitually read
 	// the whole cluster.
 	Peers bool
-	// ClientKey and ClientText identify the client in P's history.
-	ClientKey  uint64
-	ClientText string
 	// Minted is the token's origin where it is known. Explained: who minted it
 	// uses it from where it was minted.
 	Minted    *history.Minted
@@ -139,6 +136,7 @@ type Case struct {
 	// Unsure is set where the history could not tell.
 	Unsure bool
 
+	minted   history.Minted // what Minted points to
 	rule     *Info
 	override map[string]Severity
 	text     []byte
@@ -154,6 +152,12 @@ func (c *Case) Reset() {
 		Lessons:  c.Lessons[:0],
 		text:     c.text[:0],
 	}
+}
+
+// SetMinted sets Minted to a copy of m.
+func (c *Case) SetMinted(m history.Minted) {
+	c.minted = m
+	c.Minted = &c.minted
 }
 
 // Run lets the rules judge. overrides replaces severities by rule id; a rule
