@@ -298,8 +298,8 @@ func TestParseTime(t *testing.T) {
 		if v, err := time.Parse(time.RFC3339Nano, s); err == nil && v.Year() >= 1678 && v.Year() <= 2261 {
 			want = v.UnixNano()
 		}
-		if got := parseTime(s); got != want {
-			t.Fatalf("parseTime(%q) = %d, want %d", s, got, want)
+		if got := ParseTime(s); got != want {
+			t.Fatalf("ParseTime(%q) = %d, want %d", s, got, want)
 		}
 	}
 	for _, s := range []string{
@@ -319,7 +319,7 @@ func TestParseTime(t *testing.T) {
 		f(v.Format(time.RFC3339Nano))
 		f(v.Format("2006-01-02T15:04:05.000000Z07:00"))
 	}
-	if n := testing.AllocsPerRun(10, func() { parseTime("2026-11-23T04:05:37.705785Z") }); n != 0 {
+	if n := testing.AllocsPerRun(10, func() { ParseTime("2026-11-23T04:05:37.705785Z") }); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}
 }

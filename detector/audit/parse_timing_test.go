@@ -49,7 +49,7 @@ func BenchmarkParseMsgpack(b *testing.B) {
 func BenchmarkParseTime(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if parseTime("2026-11-23T04:05:37.705785Z") == 0 {
+		if ParseTime("2026-11-23T04:05:37.705785Z") == 0 {
 			b.Fatal("not parsed")
 		}
 	}

@@ -39,18 +39,34 @@ const (
 	keyLegacyToken = "authentication.k8s.io/legacy-token"
 )
 
+// underscored is how Elastic's integration writes these names, because
+// Elasticsearch takes dots for levels.
+func underscored(name string) string { return strings.ReplaceAll(name, ".", "_") }
+
+var (
+	altCredentialID = underscored(keyCredentialID)
+	altPodName      = underscored(keyPodName)
+	altPodUID       = underscored(keyPodUID)
+	altNodeName     = underscored(keyNodeName)
+	altNodeUID      = underscored(keyNodeUID)
+
+	altDecision    = underscored(keyDecision)
+	altIssuedID    = underscored(keyIssuedID)
+	altLegacyToken = underscored(keyLegacyToken)
+)
+
 // extra returns the field that the entry called key of user.extra goes to.
 func (u *User) extra(key string) *string {
 	switch key {
-	case keyCredentialID:
+	case keyCredentialID, altCredentialID:
 		return &u.CredentialID
-	case keyPodName:
+	case keyPodName, altPodName:
 		return &u.PodName
-	case keyPodUID:
+	case keyPodUID, altPodUID:
 		return &u.PodUID
-	case keyNodeName:
+	case keyNodeName, altNodeName:
 		return &u.NodeName
-	case keyNodeUID:
+	case keyNodeUID, altNodeUID:
 		return &u.NodeUID
 	}
 	return nil
@@ -59,11 +75,11 @@ func (u *User) extra(key string) *string {
 // annotation returns the field that the annotation called key goes to.
 func (e *Event) annotation(key string) *string {
 	switch key {
-	case keyDecision:
+	case keyDecision, altDecision:
 		return &e.Decision
-	case keyIssuedID:
+	case keyIssuedID, altIssuedID:
 		return &e.IssuedCredentialID
-	case keyLegacyToken:
+	case keyLegacyToken, altLegacyToken:
 		return &e.LegacyToken
 	}
 	return nil
@@ -104,9 +120,9 @@ func (e *Event) setTop(key, v string, s *shape) {
 	case "userAgent":
 		e.UserAgent = v
 	case "requestReceivedTimestamp":
-		e.Time = parseTime(v)
+		e.Time = ParseTime(v)
 	case "stageTimestamp":
-		e.StageTime = parseTime(v)
+		e.StageTime = ParseTime(v)
 	}
 }
 

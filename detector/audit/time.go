@@ -2,11 +2,11 @@ package audit
 
 import "time"
 
-// parseTime reads an RFC 3339 time as nanoseconds since the Unix epoch, 0 if it
+// ParseTime reads an RFC 3339 time as nanoseconds since the Unix epoch, 0 if it
 // is none or out of the range of int64. The API server's own form, UTC with a Z
 // and up to nine digits of fraction (metav1.MicroTime writes six), takes the
 // fast path.
-func parseTime(s string) int64 {
+func ParseTime(s string) int64 {
 	if ns, ok := parseUTC(s); ok {
 		return ns
 	}
