@@ -25,6 +25,10 @@ type Config struct {
 	SeverityKey string
 	// TagAll also adds the verdict of judged events in which nothing was found.
 	TagAll bool
+	// SplitEventLists makes one record an item of records that hold lists.
+	SplitEventLists bool
+	// Redact removes the values of secrets and tokens.
+	Redact bool
 	// Cluster names the cluster the events come from. May be empty.
 	Cluster string
 

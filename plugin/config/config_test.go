@@ -14,7 +14,7 @@ import (
 )
 
 func TestDefaultsAgreeWithDetector(t *testing.T) {
-	want := &Config{Detector: detector.DefaultConfig(), Format: "native", SeverityKey: "severity", StateFlush: 10 * time.Second, BaselineTimeout: 30 * time.Second}
+	want := &Config{Detector: detector.DefaultConfig(), Format: "native", SeverityKey: "severity", SplitEventLists: true, Redact: true, StateFlush: 10 * time.Second, BaselineTimeout: 30 * time.Second}
 	if got := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults of the table\n%+v\ndiffer from those of the detector\n%+v", got, want)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Formats are the accepted values of the property format.
-var Formats = []string{"native"}
+var Formats = []string{"native", "ecs", "flat"}
 
 const (
 	maxSpan = 3650 * 24 * time.Hour
@@ -177,7 +177,7 @@ var Properties = []Property{
 	{
 		Name: "format", Kind: String, Default: Formats[0],
 		Accepts: strings.Join(Formats, ", "),
-		Help:    "Shape of the fields a tagged record gains: native is one map named secretwatch.",
+		Help:    "Shape of the fields a tagged record gains: native is one map named secretwatch, ecs adds fields of the Elastic Common Schema and moves a structured event to kubernetes.audit, flat has one level, secretwatch_severity and so on.",
 		set: func(c *Config, v string) error {
 			return setOneOf(&c.Format, v, Formats)
 		},
@@ -194,6 +194,22 @@ var Properties = []Property{
 		Help:    "Also adds the verdict to secret accesses in which nothing was found.",
 		set: func(c *Config, v string) error {
 			return setBool(&c.TagAll, v)
+		},
+	},
+	{
+		Name: "split_event_lists", Kind: Bool, Default: "on",
+		Accepts: acceptsBool,
+		Help:    "Makes one record an item of records that hold a list of events, such as those of the API server's webhook. Off, such a record gains the worst verdict and counts.",
+		set: func(c *Config, v string) error {
+			return setBool(&c.SplitEventLists, v)
+		},
+	},
+	{
+		Name: "redact", Kind: Bool, Default: "on",
+		Accepts: acceptsBool,
+		Help:    "Removes the values of secrets and tokens (requestObject, responseObject) from all records, tagged or not.",
+		set: func(c *Config, v string) error {
+			return setBool(&c.Redact, v)
 		},
 	},
 	{

@@ -13,7 +13,11 @@ import (
 // Records turns lines into records, as Fluent Bit's inputs would make them. The
 // zero value is not usable; set Key. Not safe for concurrent use.
 type Records struct {
-	Key    string // field for lines that are events
+	Key string // field for lines that are events
+	// Structured makes lines that are events the record itself, as behind a
+	// JSON parser.
+	Structured bool
+
 	events audit.Parser
 	event  audit.Event
 	json   fastjson.Parser
@@ -37,8 +41,10 @@ func (m *Records) Append(dst, text []byte, now int64) []byte {
 
 // record returns the line as the record that it is, or nil.
 func (m *Records) record(text []byte) *fastjson.Value {
-	if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r"), []byte("{")) ||
-		m.events.ParseJSON(text, &m.event) != audit.ErrNotAudit {
+	if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r"), []byte("{")) {
+		return nil
+	}
+	if !m.Structured && m.events.ParseJSON(text, &m.event) != audit.ErrNotAudit {
 		return nil
 	}
 	v, err := m.json.ParseBytes(text)

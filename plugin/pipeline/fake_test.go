@@ -55,7 +55,7 @@ func (j fakeJudge) Judge(ev *audit.Event, v *detector.Verdict) detector.Result {
 
 func newPipeline(t testing.TB, change ...func(*Options)) *Pipeline {
 	t.Helper()
-	opts := Options{Judge: fakeJudge{}, SeverityKey: "severity"}
+	opts := Options{Judge: fakeJudge{}, SeverityKey: "severity", Split: true, Redact: true}
 	for _, c := range change {
 		c(&opts)
 	}

@@ -9,86 +9,127 @@ import (
 const verdictKey = "secretwatch"
 
 // native is the default format: the severity at top level and everything in one
-// map, always with all keys in one order.
+// map, always with all keys in one order, but for those of marks.
 type native struct {
 	severityKey string
 	top         []string
-	fields      []field
+	cluster     string
 }
 
-// field is one entry of the native map.
+// field is one entry of the native map, and, under a prefix, of the flat format.
+// One of its functions is set.
 type field struct {
-	name   string
-	append func(dst []byte, v *detector.Verdict) []byte
+	name string
+	text func(v *detector.Verdict) string
+	list func(v *detector.Verdict) []string
+	num  func(v *detector.Verdict) int
+	flag func(v *detector.Verdict) bool
 }
 
 func newNative(opts *Options) format {
-	n := &native{severityKey: opts.SeverityKey, top: []string{verdictKey}, fields: nativeFields}
+	n := &native{severityKey: opts.SeverityKey, cluster: opts.Cluster, top: []string{verdictKey}}
 	if n.severityKey == verdictKey {
 		n.severityKey = ""
 	}
 	if n.severityKey != "" {
 		n.top = []string{n.severityKey, verdictKey}
 	}
-	if cluster := opts.Cluster; cluster != "" {
-		n.fields = append(n.fields[:len(n.fields):len(n.fields)], field{"cluster", func(dst []byte, _ *detector.Verdict) []byte {
-			return appendText(dst, cluster)
-		}})
-	}
 	return n
 }
 
 func (n *native) keys() []string { return n.top }
 
-func (n *native) appendFields(dst []byte, v *detector.Verdict) []byte {
+func (n *native) appendFields(dst []byte, t *tag) ([]byte, int) {
 	if n.severityKey != "" {
 		dst = appendText(dst, n.severityKey)
-		dst = msgpack.AppendStr(dst, v.Severity.String())
+		dst = msgpack.AppendStr(dst, t.verdict.Severity.String())
 	}
 	dst = msgpack.AppendStr(dst, verdictKey)
-	dst = msgpack.AppendMapHeader(dst, len(n.fields))
-	for i := range n.fields {
-		dst = msgpack.AppendStr(dst, n.fields[i].name)
-		dst = n.fields[i].append(dst, v)
+	return n.appendMap(dst, t), len(n.top)
+}
+
+// appendMap appends the map alone.
+func (n *native) appendMap(dst []byte, t *tag) []byte {
+	all := [...]bool{n.cluster != "", t.events > 0, t.events > 0, t.redacted}
+	pairs := len(nativeFields)
+	for _, is := range all {
+		if is {
+			pairs++
+		}
+	}
+	dst = msgpack.AppendMapHeader(dst, pairs)
+	for i := range nativeFields {
+		f := &nativeFields[i]
+		dst = msgpack.AppendStr(dst, f.name)
+		dst = f.append(dst, t.verdict)
+	}
+	return appendMarks(dst, "", n.cluster, t)
+}
+
+// appendMarks appends what only some records gain: the cluster where one is
+// configured, the counts of a list that stays one record, and that something was
+// removed.
+func appendMarks(dst []byte, prefix, cluster string, t *tag) []byte {
+	if cluster != "" {
+		dst = appendText(msgpack.AppendStr(dst, prefix+"cluster"), cluster)
+	}
+	if t.events > 0 {
+		dst = msgpack.AppendInt(msgpack.AppendStr(dst, prefix+"events"), int64(t.events))
+		dst = msgpack.AppendInt(msgpack.AppendStr(dst, prefix+"findings"), int64(t.findings))
+	}
+	if t.redacted {
+		dst = msgpack.AppendBool(msgpack.AppendStr(dst, prefix+"redacted"), true)
+	}
+	return dst
+}
+
+func (n *native) appendRedacted(dst []byte) []byte {
+	dst = msgpack.AppendStr(dst, verdictKey)
+	dst = msgpack.AppendStr(msgpack.AppendMapHeader(dst, 1), "redacted")
+	return msgpack.AppendBool(dst, true)
+}
+
+func (n *native) rebuilds() bool                        { return false }
+func (n *native) rebuild(_, body []byte, _ *tag) []byte { return body }
+
+func (f *field) append(dst []byte, v *detector.Verdict) []byte {
+	switch {
+	case f.text != nil:
+		return appendText(dst, f.text(v))
+	case f.num != nil:
+		return msgpack.AppendInt(dst, int64(f.num(v)))
+	case f.flag != nil:
+		return msgpack.AppendBool(dst, f.flag(v))
+	}
+	return appendTexts(dst, f.list(v))
+}
+
+func appendTexts(dst []byte, all []string) []byte {
+	dst = msgpack.AppendArrayHeader(dst, len(all))
+	for _, s := range all {
+		dst = appendText(dst, s)
 	}
 	return dst
 }
 
 // nativeFields are the entries of the map, in order.
 var nativeFields = []field{
-	text("severity", func(v *detector.Verdict) string { return v.Severity.String() }),
-	{"risk_score", func(dst []byte, v *detector.Verdict) []byte {
-		return msgpack.AppendInt(dst, int64(v.RiskScore))
-	}},
-	text("title", func(v *detector.Verdict) string { return v.Title }),
-	list("rules", func(v *detector.Verdict) []string { return v.Rules }),
-	text("reason", func(v *detector.Verdict) string { return v.Reason }),
-	{"first", func(dst []byte, v *detector.Verdict) []byte { return msgpack.AppendBool(dst, v.First) }},
-	text("fingerprint", func(v *detector.Verdict) string { return v.Fingerprint }),
-	text("history", func(v *detector.Verdict) string { return v.History }),
-	text("user", func(v *detector.Verdict) string { return v.User }),
-	text("effective_user", func(v *detector.Verdict) string { return v.EffectiveUser }),
-	text("source_ip", func(v *detector.Verdict) string { return v.SourceIP }),
-	text("user_agent", func(v *detector.Verdict) string { return v.UserAgent }),
-	text("verb", func(v *detector.Verdict) string { return v.Verb }),
-	text("namespace", func(v *detector.Verdict) string { return v.Namespace }),
-	text("secret", func(v *detector.Verdict) string { return v.Secret }),
-	text("outcome", func(v *detector.Verdict) string { return v.Outcome }),
-	text("audit_id", func(v *detector.Verdict) string { return v.AuditID }),
-	list("techniques", func(v *detector.Verdict) []string { return v.Techniques }),
-}
-
-func text(name string, get func(*detector.Verdict) string) field {
-	return field{name, func(dst []byte, v *detector.Verdict) []byte { return appendText(dst, get(v)) }}
-}
-
-func list(name string, get func(*detector.Verdict) []string) field {
-	return field{name, func(dst []byte, v *detector.Verdict) []byte {
-		all := get(v)
-		dst = msgpack.AppendArrayHeader(dst, len(all))
-		for _, s := range all {
-			dst = appendText(dst, s)
-		}
-		return dst
-	}}
+	{name: "severity", text: func(v *detector.Verdict) string { return v.Severity.String() }},
+	{name: "risk_score", num: func(v *detector.Verdict) int { return v.RiskScore }},
+	{name: "title", text: func(v *detector.Verdict) string { return v.Title }},
+	{name: "rules", list: func(v *detector.Verdict) []string { return v.Rules }},
+	{name: "reason", text: func(v *detector.Verdict) string { return v.Reason }},
+	{name: "first", flag: func(v *detector.Verdict) bool { return v.First }},
+	{name: "fingerprint", text: func(v *detector.Verdict) string { return v.Fingerprint }},
+	{name: "history", text: func(v *detector.Verdict) string { return v.History }},
+	{name: "user", text: func(v *detector.Verdict) string { return v.User }},
+	{name: "effective_user", text: func(v *detector.Verdict) string { return v.EffectiveUser }},
+	{name: "source_ip", text: func(v *detector.Verdict) string { return v.SourceIP }},
+	{name: "user_agent", text: func(v *detector.Verdict) string { return v.UserAgent }},
+	{name: "verb", text: func(v *detector.Verdict) string { return v.Verb }},
+	{name: "namespace", text: func(v *detector.Verdict) string { return v.Namespace }},
+	{name: "secret", text: func(v *detector.Verdict) string { return v.Secret }},
+	{name: "outcome", text: func(v *detector.Verdict) string { return v.Outcome }},
+	{name: "audit_id", text: func(v *detector.Verdict) string { return v.AuditID }},
+	{name: "techniques", list: func(v *detector.Verdict) []string { return v.Techniques }},
 }

@@ -12,5 +12,7 @@ func OptionsOf(cfg *config.Config, judge Judger) Options {
 		SeverityKey: cfg.SeverityKey,
 		TagAll:      cfg.TagAll,
 		Cluster:     cfg.Cluster,
+		Split:       cfg.SplitEventLists,
+		Redact:      cfg.Redact,
 	}
 }

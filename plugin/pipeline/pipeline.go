@@ -15,8 +15,9 @@ import (
 
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/audit"
-	"github.com/secretwatch/secretwatch/detector/rule"
 	"github.com/secretwatch/secretwatch/plugin/chunk"
+	"github.com/secretwatch/secretwatch/plugin/pipeline/redact"
+	"github.com/secretwatch/secretwatch/plugin/pipeline/tree"
 )
 
 // Logger receives one-line messages. Implementations add level and origin in
@@ -51,6 +52,10 @@ type Options struct {
 	TagAll bool
 	// Cluster is added to the verdict if not empty.
 	Cluster string
+	// Split makes one record an item of records that hold lists of events.
+	Split bool
+	// Redact removes the values of secrets and tokens.
+	Redact bool
 }
 
 // Pipeline takes chunks through the whole way. Safe for concurrent use.
@@ -58,6 +63,8 @@ type Pipeline struct {
 	judge  Judger
 	key    string
 	tagAll bool
+	split  bool
+	redact bool
 	format format
 	stats  counters
 	log    Logger
@@ -72,7 +79,23 @@ type scratch struct {
 	event   audit.Event
 	verdict detector.Verdict
 	edits   chunk.Edits
-	fields  []byte // the fields of one record
+
+	// Of the record at hand; see envelope.go.
+	layouts [maxLayers + 1]layout
+	text    []byte     // texts without their escapes
+	holder  tree.Value // the field in which events were looked for last
+	packed  tree.Value // the event in s.event, if it is MessagePack
+	list    eventsIn
+
+	redactor redact.Redactor
+	tag      tag
+	inner    chunk.Edits // of a body that is no longer the chunk's
+	fields   []byte      // the fields of one record
+	clean    []byte      // its body without secrets
+	body     []byte      // its body as it leaves
+	item     []byte      // an item of a list as the body of a record
+	joined   []byte      // the same as JSON text
+	records  []byte      // the records that a list becomes
 }
 
 // New returns a pipeline. log may be nil. The error says which option is wrong.
@@ -91,6 +114,8 @@ func New(opts Options, log Logger) (*Pipeline, error) {
 		judge:  opts.Judge,
 		key:    opts.Key,
 		tagAll: opts.TagAll,
+		split:  opts.Split,
+		redact: opts.Redact,
 		format: f,
 		log:    log,
 		faults: limiter{every: time.Minute},
@@ -111,13 +136,14 @@ func (p *Pipeline) Keys() []string { return p.format.keys() }
 // tagged, or modified false, and no out, if it stays as it is.
 //
 // chunk is only read, and not kept. out is made by one call of alloc, with its
-// exact size, and owned as that memory is. A chunk that is no MessagePack, and
-// one at which this code or the judge panics, stays untouched and is counted.
+// exact size, and owned as that memory is. A chunk that is no MessagePack stays
+// untouched and is counted, and so is one at which this code or the judge panics,
+// but for values of secrets, which are removed even then.
 func (p *Pipeline) Process(chunk []byte, alloc func(n int) []byte) (out []byte, modified bool) {
 	p.stats.chunks.Add(1)
 	p.stats.bytes.Add(uint64(len(chunk)))
 	first := nextNeedle(chunk, 0)
-	if first < 0 {
+	if first < 0 && !(p.split && startsWithList(chunk)) {
 		return nil, false
 	}
 	s := p.idle.Get().(*scratch)
@@ -133,8 +159,9 @@ func (p *Pipeline) process(s *scratch, b []byte, first int, alloc func(n int) []
 			out, modified = nil, false
 			p.stats.panics.Add(1)
 			if missed, ok := p.faults.allow(time.Now()); ok {
-				p.log.Errorf("internal error, chunk of %d bytes passed on as it came (%d more since the last message): %s", len(b), missed, describe(r))
+				p.log.Errorf("internal error, chunk of %d bytes passed on unjudged (%d more since the last message): %s", len(b), missed, describe(r))
 			}
+			out, modified = p.onlyRedact(b, first, alloc)
 		}
 	}()
 	// All records are walked before the first is judged: what the history
@@ -160,18 +187,21 @@ func (p *Pipeline) process(s *scratch, b []byte, first int, alloc func(n int) []
 	return out, modified
 }
 
-// find walks the chunk and notes the records that contain a needle.
+// find walks the chunk and notes the records that contain a needle, or all of
+// them if there are lists to be split.
 func (s *scratch) find(p *Pipeline, b []byte, needle int) error {
 	s.spans = s.spans[:0]
-	records := uint64(0)
+	records, all := uint64(0), p.split && startsWithList(b)
 	for at := 0; at < len(b); records++ {
 		r, err := chunk.Next(b, at)
 		if err != nil {
 			return err
 		}
-		if at = r.End; needle >= 0 && needle < r.End {
+		if at = r.End; all || needle >= 0 && needle < r.End {
 			s.spans = append(s.spans, r)
-			needle = nextNeedle(b, r.End)
+			if !all {
+				needle = nextNeedle(b, r.End)
+			}
 		}
 	}
 	p.stats.records.Add(records)
@@ -184,36 +214,115 @@ func (p *Pipeline) record(s *scratch, b []byte, at chunk.Span) {
 	if r.Kind != chunk.Log {
 		return
 	}
-	if !p.extract(s, r.Body) {
+	what := p.body(s, r.Body)
+	if what == several && p.split && p.splitRecord(s, &r) {
+		s.edits.Replace(at.Start, at.End-at.Start, s.records)
 		return
 	}
-	if s.event.Time == 0 {
-		s.event.Time = s.event.StageTime
-	}
-	if s.event.Time == 0 {
-		s.event.Time = r.Time
-	}
-	result := p.judge.Judge(&s.event, &s.verdict)
-	switch result {
-	case detector.Skipped:
+	t := p.judgeFound(s, what, r.Body, r.Time)
+	if t == nil && !p.redact {
 		return
-	case detector.Duplicate:
-		p.stats.duplicates.Add(1)
+	}
+	clean, redacted := p.withoutSecrets(s, r.Body)
+	if t != nil {
+		t.redacted = redacted || wasRedacted(r.Body)
+	}
+	if t != nil && !redacted && !p.format.rebuilds() {
+		// The usual case needs no copy of the record.
+		var pairs int
+		s.fields, pairs = p.format.appendFields(s.fields[:0], t)
+		s.edits.SetFields(b, r.BodyAt, r.BodyAt+len(r.Body), p.format.keys(), pairs, s.fields)
 		return
-	case detector.Clean:
-		p.stats.judged.Add(1)
-		if !p.tagAll {
-			return
+	}
+	if body, changed := p.finish(s, clean, t, redacted); changed {
+		s.edits.Replace(r.BodyAt, len(r.Body), body)
+	}
+}
+
+// finish returns a body without secrets as it leaves: tagged with t, unless that
+// is nil, and marked if something was removed. The result is valid until the next
+// call.
+func (p *Pipeline) finish(s *scratch, body []byte, t *tag, redacted bool) (out []byte, changed bool) {
+	if t == nil && !redacted {
+		return body, false
+	}
+	keys, pairs := p.format.keys(), 0
+	if t != nil {
+		t.redacted = t.redacted || redacted
+		if p.format.rebuilds() {
+			s.body = p.format.rebuild(s.body[:0], body, t)
+			return s.body, true
 		}
-	case detector.Found:
-		p.stats.judged.Add(1)
-		p.stats.found[min(s.verdict.Severity, rule.Critical)].Add(1)
-		if s.verdict.First {
-			p.stats.first.Add(1)
+		s.fields, pairs = p.format.appendFields(s.fields[:0], t)
+	} else {
+		keys, pairs = redactedKeys[:], 1
+		s.fields = p.format.appendRedacted(s.fields[:0])
+	}
+	s.inner.Reset()
+	if !s.inner.SetFields(body, 0, len(body), keys, pairs, s.fields) {
+		return body, redacted
+	}
+	s.body = s.inner.Apply(body, func(n int) []byte { return grow(s.body, n) })
+	return s.body, true
+}
+
+// wasRedacted reports whether a pipeline that a record went through before removed
+// something from it.
+func wasRedacted(body []byte) bool {
+	m := tree.Packed(body)
+	return m.Get(verdictKey).Get("redacted").True() || m.Get(flatPrefix+"redacted").True()
+}
+
+// grow returns n bytes, in b's memory if they fit.
+func grow(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
+
+// withoutSecrets returns body, or its copy without the values of secrets, which is
+// valid until the next call.
+func (p *Pipeline) withoutSecrets(s *scratch, body []byte) (clean []byte, redacted bool) {
+	if !p.redact || !redact.Suspect(body) {
+		return body, false
+	}
+	var did redact.Result
+	s.clean, did = s.redactor.Append(s.clean[:0], body)
+	if !did.Redacted {
+		return body, false
+	}
+	p.stats.redacted.Add(1)
+	p.stats.cut.Add(uint64(did.Cut))
+	return s.clean, true
+}
+
+// onlyRedact is what is left to do for a chunk that was given up.
+func (p *Pipeline) onlyRedact(b []byte, needle int, alloc func(n int) []byte) (out []byte, modified bool) {
+	defer func() {
+		if recover() != nil {
+			out, modified = nil, false
+		}
+	}()
+	s := new(scratch)
+	if !p.redact || needle < 0 || s.find(p, b, needle) != nil {
+		return nil, false
+	}
+	for _, at := range s.spans {
+		r := chunk.Read(b, at)
+		if r.Kind != chunk.Log {
+			continue
+		}
+		clean, redacted := p.withoutSecrets(s, r.Body)
+		if body, changed := p.finish(s, clean, nil, redacted); changed {
+			s.edits.Replace(r.BodyAt, len(r.Body), body)
 		}
 	}
-	s.fields = p.format.appendFields(s.fields[:0], &s.verdict)
-	s.edits.SetFields(b, r.BodyAt, r.BodyAt+len(r.Body), p.format.keys(), len(p.format.keys()), s.fields)
+	if s.edits.Empty() {
+		return nil, false
+	}
+	out = s.edits.Apply(b, alloc)
+	return out, out != nil
 }
 
 // release returns s to the pool without anything that points into the chunk.
@@ -221,8 +330,17 @@ func (p *Pipeline) release(s *scratch) {
 	s.event.Clear()
 	s.verdict = detector.Verdict{Rules: clearAll(s.verdict.Rules), Techniques: clearAll(s.verdict.Techniques)}
 	s.edits.Reset()
+	s.inner.Reset()
+	s.layouts = [maxLayers + 1]layout{}
+	s.holder, s.packed, s.list = tree.Value{}, tree.Value{}, eventsIn{}
+	s.tag = tag{}
 	if cap(s.spans) > 1<<16 {
 		s.spans = nil
+	}
+	for _, b := range [...]*[]byte{&s.text, &s.fields, &s.clean, &s.body, &s.item, &s.joined, &s.records} {
+		if cap(*b) > 1<<20 {
+			*b = nil
+		}
 	}
 	p.idle.Put(s)
 }

@@ -41,13 +41,14 @@ func BenchmarkProcessTagged(b *testing.B) { benchmarkProcess(b, fakeJudge{}, log
 func BenchmarkFields(b *testing.B) {
 	p := newPipeline(b)
 	s := new(scratch)
-	if !p.text(s, []byte(event("bad"))) {
-		b.Fatal("not parsed")
+	body := pack(kv{"log", event("bad")})
+	t := p.judgeFound(s, p.body(s, body), body, recordTime)
+	if t == nil {
+		b.Fatal("not judged")
 	}
-	fakeJudge{}.Judge(&s.event, &s.verdict)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.fields = p.format.appendFields(s.fields[:0], &s.verdict)
+		s.fields, _ = p.format.appendFields(s.fields[:0], t)
 	}
 	b.SetBytes(int64(len(s.fields)))
 }

@@ -18,6 +18,12 @@ type Stats struct {
 	First      uint64                    // findings that are no repeats
 	Duplicates uint64                    // events of requests judged already
 
+	Split    uint64 // lists that became one record an item
+	Items    uint64 // these records
+	Redacted uint64 // records from which values of secrets were removed
+
+	Truncated   uint64 // events that CloudWatch cut
+	Cut         uint64 // texts that could not be parsed and lost what may be a secret
 	Undecodable uint64 // chunks that are no MessagePack
 	Unparsable  uint64 // events in broken or cut JSON
 	Refused     uint64 // chunks for whose output there was no memory
@@ -42,10 +48,16 @@ func (p *Pipeline) Summary() string {
 		line += fmt.Sprintf("%d %s, ", s.Found[severity], severity)
 	}
 	line += fmt.Sprintf("%d first), %d duplicates", s.First, s.Duplicates)
+	if s.Split > 0 {
+		line += fmt.Sprintf(", %d lists split into %d records", s.Split, s.Items)
+	}
 	for _, c := range []struct {
 		n    uint64
 		what string
 	}{
+		{s.Redacted, "records with values of secrets removed"},
+		{s.Truncated, "truncated events"},
+		{s.Cut, "texts cut because they may hold a secret"},
 		{s.Unparsable, "events in broken JSON"},
 		{s.Undecodable, "chunks that are no MessagePack"},
 		{s.Refused, "chunks without memory for the result"},
@@ -60,6 +72,7 @@ func (p *Pipeline) Summary() string {
 
 type counters struct {
 	chunks, bytes, records, judged, first, duplicates,
+	split, items, redacted, truncated, cut,
 	undecodable, unparsable, refused, panics atomic.Uint64
 
 	found [rule.Critical + 1]atomic.Uint64
@@ -72,6 +85,8 @@ func (p *Pipeline) Stats() Stats {
 	s := Stats{
 		Chunks: c.chunks.Load(), Bytes: c.bytes.Load(), Records: c.records.Load(),
 		Judged: c.judged.Load(), First: c.first.Load(), Duplicates: c.duplicates.Load(),
+		Split: c.split.Load(), Items: c.items.Load(), Redacted: c.redacted.Load(),
+		Truncated: c.truncated.Load(), Cut: c.cut.Load(),
 		Undecodable: c.undecodable.Load(), Unparsable: c.unparsable.Load(),
 		Refused: c.refused.Load(), Panics: c.panics.Load(),
 	}

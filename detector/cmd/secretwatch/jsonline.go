@@ -9,6 +9,82 @@ import (
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
+// appendRecord appends a record as a line of JSON. text is the line it was made of
+// and was the body it had then. What can be kept of the line is kept byte for byte:
+// the line itself where the record only gained fields, and the event's own text
+// where that is a field of it.
+func (r *replayer) appendRecord(dst, text, was, body []byte) []byte {
+	keys := r.pipe.Keys()
+	if !r.make.Structured {
+		if line, ok := lineOf(was, r.make.Key); ok && string(line) == string(text) {
+			// The text of the line was a field, and may have become shorter or an
+			// item of what it was.
+			if event, ok := fieldOf(body, r.make.Key); ok {
+				if tagged, ok := appendTagged(dst, event, body, keys); ok {
+					return tagged
+				}
+				return append(dst, event...)
+			}
+		} else if onlyGained(was, body, keys) {
+			if tagged, ok := appendTagged(dst, text, body, keys); ok {
+				return tagged
+			}
+		}
+	}
+	dst, _, _ = msgpack.AppendJSON(dst, body, 0)
+	return dst
+}
+
+// lineOf returns the text of a body that has nothing but the field key.
+func lineOf(body []byte, key string) ([]byte, bool) {
+	if pairs, _, ok := msgpack.ReadMapHeader(body, 0); !ok || pairs != 1 {
+		return nil, false
+	}
+	return fieldOf(body, key)
+}
+
+// fieldOf returns the text of the field key.
+func fieldOf(body []byte, key string) ([]byte, bool) {
+	pairs, at, _ := msgpack.ReadMapHeader(body, 0)
+	for range pairs {
+		name, value, ok := msgpack.ReadStr(body, at)
+		if !ok {
+			value, _ = msgpack.Skip(body, at)
+		}
+		if string(name) == key {
+			text, _, ok := msgpack.ReadStr(body, value)
+			return text, ok
+		}
+		at, _ = msgpack.Skip(body, value)
+	}
+	return nil, false
+}
+
+// onlyGained reports whether every pair of was is in body as it was, up to those
+// called one of keys, which made way for new ones.
+func onlyGained(was, body []byte, keys []string) bool {
+	a, from, _ := msgpack.ReadMapHeader(was, 0)
+	_, to, ok := msgpack.ReadMapHeader(body, 0)
+	for ; a > 0 && ok; a-- {
+		value, err := msgpack.Skip(was, from)
+		if err != nil {
+			return false
+		}
+		end, err := msgpack.Skip(was, value)
+		if err != nil {
+			return false
+		}
+		pair := was[from:end]
+		if len(body)-to >= len(pair) && string(body[to:to+len(pair)]) == string(pair) {
+			to += len(pair)
+		} else if key, _, ok := msgpack.ReadStr(was, from); !ok || !slices.Contains(keys, string(key)) {
+			return false
+		}
+		from = end
+	}
+	return ok
+}
+
 // appendTagged appends a line with the fields that its record gained: members of
 // the same names are cut out of the line, the new ones set before the last brace,
 // and the rest is kept byte for byte. body is the record's body with the fields;

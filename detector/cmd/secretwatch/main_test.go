@@ -284,7 +284,7 @@ func TestLongLines(t *testing.T) {
 	big := strings.Replace(event("alice", "a"), `"level"`, `"requestObject":"`+strings.Repeat("A", 40<<20)+`","level"`, 1)
 	huge := strings.Repeat("B", 65<<20)
 	path := write(t, "long.gz", zipped(big+"\n"+huge+"\nx\n"+huge))
-	out, err, code := secretwatch(t, "", "replay", "--output", "json", path)
+	out, err, code := secretwatch(t, "", "replay", "--output", "json", "--redact=off", path)
 	if code != 0 || !strings.Contains(err, "line 2 is left out") || !strings.Contains(err, "line 4 is left out") || !strings.Contains(err, "2 lines left out") {
 		t.Fatalf("code %d, %s", code, err)
 	}
@@ -310,7 +310,7 @@ func TestRecordedLog(t *testing.T) {
 	}
 	var text bytes.Buffer
 	text.ReadFrom(z)
-	out, stderr, code := secretwatch(t, "", "replay", "--output", "json", "--learning-period", "5m", path)
+	out, stderr, code := secretwatch(t, "", "replay", "--output", "json", "--learning-period", "5m", "--redact=off", path)
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -334,3 +334,42 @@ func TestRecordedLog(t *testing.T) {
 		t.Fatalf("%d lines tagged\n%s", tagged, stderr)
 	}
 }
+
+// TestJSONRecords covers lines that are not just gaining fields: lists, events
+// without their objects, and other formats.
+func TestJSONRecords(t *testing.T) {
+	f := func(line string, want []string, args ...string) {
+		t.Helper()
+		out, err, code := secretwatch(t, line+"\nafter\n", append([]string{"replay", "-", "--output=json", "--learning-period=0"}, args...)...)
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if code != 0 || len(lines) != len(want)+1 || lines[len(want)] != "after" {
+			t.Fatalf("code %d, %d lines\n%s%s", code, len(lines), out, err)
+		}
+		for i, w := range want {
+			if err := fastjson.Validate(lines[i]); err != nil {
+				t.Fatal(err)
+			}
+			before, after, _ := strings.Cut(w, "...")
+			if !strings.HasPrefix(lines[i], before) || !strings.HasSuffix(lines[i], after) {
+				t.Fatalf("line %d: got\n%s\nwant\n%s", i, lines[i], w)
+			}
+		}
+	}
+	a, b := event("alice", "a"), strings.Replace(event("alice", "b"), `"secrets"`, `"pods"`, 1)
+	open := strings.TrimSuffix(a, "}")
+	list := func(items ...string) string {
+		return `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[` + strings.Join(items, ",") + `]}`
+	}
+	f(list(a, b), []string{open + `,"severity":"...}}`, b})
+	f(list(b, b), []string{b, b})
+	f(list(a, b), []string{list(a, b)[:len(list(a, b))-1] + `,"severity":"..."events":1,"findings":1}}`}, "--split-event-lists=off")
+	secret := open + `,"responseObject":{"kind":"Secret","data":{"a":"eHl6"}}}`
+	f(secret, []string{open + `,"severity":"..."redacted":true}}`})
+	f(secret, []string{open + `,"severity":"..."secretwatch_redacted":true}`}, "--format=flat")
+	f(secret, []string{`{"message":"...` + `"redacted":true}}`}, "--format=ecs")
+	f(`{"x":1,"log":`+quote(secret)+`}`, []string{`{"x":1,"log":` + quote(a) + `,"severity":"..."redacted":true}}`})
+	received := strings.Replace(secret, "ResponseComplete", "RequestReceived", 1)
+	f(received, []string{strings.Replace(open, "ResponseComplete", "RequestReceived", 1) + `,"secretwatch":{"redacted":true}}`})
+}
+
+func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }

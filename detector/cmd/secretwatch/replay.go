@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -86,6 +85,8 @@ func replay(args []string, std stdio) int {
 	if r.make.Key == "" {
 		r.make.Key = "log"
 	}
+	// The fields of ECS do not fit beside those of an event.
+	r.make.Structured = cfg.Format == "ecs"
 	if r.pipe, err = pipeline.New(pipeline.OptionsOf(cfg, r.rec), errLog{std.err}); err != nil {
 		fmt.Fprintf(std.err, "secretwatch replay: %v\n", err)
 		return exitUsage
@@ -158,60 +159,72 @@ func (r *replayer) process(b *batch) error {
 	if len(b.lines) == 0 {
 		return nil
 	}
-	out, modified := r.pipe.Process(b.chunk, func(n int) []byte {
-		if cap(r.result) < n {
-			r.result = make([]byte, n)
+	if r.table == nil {
+		if err := r.writeRecords(b); err != nil {
+			return err
 		}
-		return r.result[:n]
-	})
+	} else {
+		r.pipe.Process(b.chunk, r.alloc)
+	}
 	r.records += len(b.lines)
 	r.progress.show(r.records, b.size, r.pipe)
-	if r.table != nil {
-		const page = 100000
-		if r.stream || len(r.rec.findings) > page {
-			return r.flush()
-		}
-		return nil
-	}
-	if !modified {
-		out = nil
-	}
-	if err := r.writeRecords(b, out); err != nil {
-		return err
-	}
-	if r.stream {
+	const page = 100000
+	if r.stream || r.table != nil && len(r.rec.findings) > page {
 		return r.flush()
 	}
 	return nil
 }
 
-// writeRecords writes the lines of a batch; out is the chunk that its own became,
-// or nil if it is the same.
-func (r *replayer) writeRecords(b *batch, out []byte) error {
-	keys := r.pipe.Keys()
-	was, is := 0, 0
+// alloc provides memory for one chunk, valid until the next.
+func (r *replayer) alloc(n int) []byte {
+	if cap(r.result) < n {
+		r.result = make([]byte, n)
+	}
+	return r.result[:n]
+}
+
+// writeRecords judges the lines of a batch one by one and writes them. A line
+// whose record stays as it is stays so too; one that is a list of events becomes
+// several.
+func (r *replayer) writeRecords(b *batch) error {
+	at := 0
 	for _, l := range b.lines {
-		text := b.text[l.from:l.to]
-		if out != nil {
-			old, _ := chunk.Next(b.chunk, was)
-			now, _ := chunk.Next(out, is)
-			if !bytes.Equal(b.chunk[old.Start:old.End], out[now.Start:now.End]) {
-				if tagged, ok := appendTagged(r.tagged[:0], text, chunk.Read(out, now).Body, keys); ok {
-					r.tagged, text = tagged, tagged
-				}
-			}
-			was, is = old.End, now.End
-		}
-		if _, err := r.out.Write(text); err != nil {
+		in, err := chunk.Next(b.chunk, at)
+		if err != nil {
 			return err
 		}
-		if !l.last {
-			if err := r.out.WriteByte('\n'); err != nil {
+		at = in.End
+		text := b.text[l.from:l.to]
+		record := b.chunk[in.Start:in.End]
+		out, modified := r.pipe.Process(record, r.alloc)
+		if !modified {
+			if err := r.writeLine(text, l.last); err != nil {
+				return err
+			}
+			continue
+		}
+		was := chunk.Read(record, chunk.Span{End: len(record)}).Body
+		for from := 0; from < len(out); {
+			is, err := chunk.Next(out, from)
+			if err != nil {
+				return err
+			}
+			from = is.End
+			r.tagged = r.appendRecord(r.tagged[:0], text, was, chunk.Read(out, is).Body)
+			if err := r.writeLine(r.tagged, l.last && from == len(out)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (r *replayer) writeLine(text []byte, last bool) error {
+	_, err := r.out.Write(text)
+	if err == nil && !last {
+		err = r.out.WriteByte('\n')
+	}
+	return err
 }
 
 // flush writes what is held back.

@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"strings"
+
+	"github.com/secretwatch/secretwatch/detector/audit"
+	"github.com/secretwatch/secretwatch/plugin/pipeline/tree"
+)
+
+// gkeCore begins the names of methods of the core group:
+// io.k8s.core.v1.secrets.get, io.k8s.core.v1.serviceaccounts.token.create.
+const gkeCore = "io.k8s.core.v1."
+
+// gke is a LogEntry of Google Cloud Logging whose protoPayload is an AuditLog
+// (google.cloud.audit.AuditLog) of a Kubernetes API server. It is translated to
+// the audit event it was made from, as far as that is documented:
+//
+//	protoPayload.methodName                      verb, resource, subresource
+//	protoPayload.resourceName                    namespace and name
+//	protoPayload.authenticationInfo              user; authoritySelector is who was impersonated
+//	protoPayload.requestMetadata                 address and user agent
+//	protoPayload.status.code                     a code of gRPC
+//	protoPayload.authorizationInfo, labels       the decision
+//	operation                                    audit ID, and whether a watch starts or ends
+//	timestamp                                    time
+//
+// There are no stages, groups or request URIs.
+func (p *Pipeline) gke(s *scratch, v tree.Value, l *layout) found {
+	if l.protoPayload.Kind() != tree.Object {
+		return nothing
+	}
+	method := alias(l.protoPayload.Get("methodName").Text(&s.text))
+	call, ok := strings.CutPrefix(method, gkeCore)
+	if !ok {
+		return nothing
+	}
+	ev := &s.event
+	ev.Reset()
+	resource, verb, ok := strings.Cut(call, ".")
+	if !ok {
+		return nothing
+	}
+	ev.Resource, ev.Verb = resource, verb
+	if i := strings.LastIndexByte(verb, '.'); i >= 0 {
+		ev.Subresource, ev.Verb = verb[:i], verb[i+1:]
+	}
+	ev.Stage = audit.StageResponseComplete
+	text := func(v tree.Value) string { return alias(v.Text(&s.text)) }
+	granted, asked := false, false
+	for m := l.protoPayload.Members(); m.Next(); {
+		switch string(m.Key) {
+		case "resourceName":
+			ev.Namespace, ev.Name = gkeObject(text(m.Value), resource)
+		case "authenticationInfo":
+			ev.User.Username = text(m.Value.Get("principalEmail"))
+			ev.Impersonated.Username = text(m.Value.Get("authoritySelector"))
+		case "requestMetadata":
+			if ip := text(m.Value.Get("callerIp")); ip != "" {
+				ev.SourceIPs = append(ev.SourceIPs, ip)
+			}
+			ev.UserAgent = text(m.Value.Get("callerSuppliedUserAgent"))
+		case "status":
+			code, _ := m.Value.Get("code").Int()
+			ev.Code = httpCode(code)
+			ev.StatusMessage = text(m.Value.Get("message"))
+		case "authorizationInfo":
+			for e := m.Value.Elements(); e.Next(); {
+				asked, granted = true, granted || e.Value.Get("granted").True()
+			}
+		}
+	}
+	switch {
+	case granted:
+		ev.Decision = "allow"
+	case asked && ev.Code == 403:
+		ev.Decision = "forbid"
+	}
+	for m := v.Members(); m.Next(); {
+		switch string(m.Key) {
+		case "timestamp":
+			ev.Time = audit.ParseTime(text(m.Value))
+		case "receiveTimestamp":
+			ev.StageTime = audit.ParseTime(text(m.Value))
+		case "insertId":
+			if ev.AuditID == "" {
+				ev.AuditID = text(m.Value)
+			}
+		case "operation":
+			if id := text(m.Value.Get("id")); id != "" {
+				ev.AuditID = id
+			}
+			// A watch has an entry when it starts and one when it ends.
+			if ev.Verb == "watch" && m.Value.Get("first").True() && !m.Value.Get("last").True() {
+				ev.Stage = audit.StageResponseStarted
+			}
+		case "labels":
+			if d := text(m.Value.Get("authorization.k8s.io/decision")); d != "" {
+				ev.Decision = d
+			}
+		}
+	}
+	if ev.Code == 0 {
+		ev.Code = 200
+	}
+	return single
+}
+
+// gkeObject takes namespace and name out of core/v1/namespaces/NS/secrets/NAME,
+// core/v1/namespaces/NS/serviceaccounts/NAME/token or core/v1/secrets.
+func gkeObject(path, resource string) (namespace, name string) {
+	if rest, ok := strings.CutPrefix(path, "core/v1/namespaces/"); ok {
+		namespace, path, _ = strings.Cut(rest, "/")
+	} else {
+		path = strings.TrimPrefix(path, "core/v1/")
+	}
+	if rest, ok := strings.CutPrefix(path, resource+"/"); ok {
+		name, _, _ = strings.Cut(rest, "/")
+	}
+	return namespace, name
+}
+
+// httpCode is the HTTP status of a code of gRPC (google.rpc.Code), where the
+// difference matters.
+func httpCode(code int64) int {
+	switch code {
+	case 0:
+		return 200
+	case 3, 9, 11:
+		return 400
+	case 16:
+		return 401
+	case 7:
+		return 403
+	case 5:
+		return 404
+	case 6, 10:
+		return 409
+	case 8:
+		return 429
+	case 12:
+		return 501
+	case 14:
+		return 503
+	case 4:
+		return 504
+	}
+	return 500
+}
