@@ -238,3 +238,39 @@ func exercise(s *Store, rnd *rand.Rand) {
 	set.Status(b, key, text, t)
 	sh.Teach(p, t, rnd.IntN(2) == 0)
 }
+
+func TestJSON(t *testing.T) {
+	s := NewStore(Bounds{Window: 1000, Probation: 100, MaxValues: 4}, 10)
+	s.Track()
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for range 5000 {
+		exercise(s, rnd)
+	}
+	s.Changes(true, func(table Table, key string, value []byte) {
+		text, err := AppendJSON(nil, table, key, value)
+		if err != nil {
+			t.Fatalf("%s %s: %v", table, key, err)
+		}
+		gotTable, gotKey, got, err := FromJSON(text)
+		if err != nil || gotTable != table || gotKey != key || string(got) != string(value) {
+			t.Fatalf("%s\nbecame %s %q, %d bytes of %d: %v", text, gotTable, gotKey, len(got), len(value), err)
+		}
+	})
+	f := func(text string) {
+		t.Helper()
+		if _, _, _, err := FromJSON([]byte(text)); err == nil {
+			t.Errorf("%s is no error", text)
+		}
+	}
+	f(``)
+	f(`[]`)
+	f(`{}`)
+	f(`{"table":"nonsense"}`)
+	f(`{"table":"principals"}`)
+	f(`{"table":"principals","name":7}`)
+	f(`{"table":"principals","name":"a","first":"yesterday"}`)
+	f(`{"table":"principals","name":"a","source":[]}`)
+	f(`{"table":"principals","name":"a","source":{"established":[1,{"count":-1}]}}`)
+	f(`{"table":"principals","name":"a","homes":[{"addr":"10.0.0.300"}]}`)
+	f(`{"table":"common","key":"nonsense"}`)
+}

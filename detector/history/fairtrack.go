@@ -22,12 +22,6 @@ func (f *Fair[V]) change(owner string) {
 	}
 }
 
-// entry is one entry of an owner as it is kept.
-type entry[V any] struct {
-	key   uint64
-	value V
-}
-
 // emit emits the entries of each owner as one record.
 func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v *V, c coder)) {
 	f.mu.Lock()
@@ -46,16 +40,13 @@ func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v 
 		f.mu.Lock()
 		l, ok := f.owners.Peek(owner)
 		if ok && l.Len() > 0 {
-			w.begin()
-			touched := l.touched
-			w.hash("touched", &touched)
-			w.text("owner", &owner)
-			entries := make([]entry[V], 0, l.Len())
+			r := ownerRecord[V]{touched: l.touched, owner: owner, element: code}
 			for _, k := range l.Keys() {
 				v, _ := l.Peek(k)
-				entries = append(entries, entry[V]{k, v})
+				r.entries = append(r.entries, entry[V]{k, v})
 			}
-			codeEntries(w, &entries, code)
+			w.begin()
+			r.code(w)
 		} else {
 			ok = false
 		}
@@ -68,38 +59,18 @@ func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v 
 	}
 }
 
-func codeEntries[V any](c coder, entries *[]entry[V], code func(v *V, c coder)) {
-	each(c, "entries", entries, maxList, 9, func(e *entry[V], c coder) {
-		c.hash("key", &e.key)
-		code(&e.value, c)
-	})
-}
-
-// restoreOwner reads a record of a fair table, to be put in its place by Done.
-func restoreOwner[V any](r *Restorer, i int, f *Fair[V], key string, code func(v *V, c coder)) {
-	in := &r.r
-	var touched uint64
-	var owner string
-	in.hash("", &touched)
-	in.text("", &owner)
-	var entries []entry[V]
-	codeEntries(in, &entries, code)
-	if in.err == nil && recordKey(owner) != key {
-		in.fail()
-	}
-	if in.err != nil {
-		return
-	}
-	r.touched[i] = append(r.touched[i], touched)
+// restoreOwner keeps a record of a fair table, to be put in its place by Done.
+func restoreOwner[V any](r *Restorer, i int, f *Fair[V], rec *ownerRecord[V]) {
+	r.touched[i] = append(r.touched[i], rec.touched)
 	r.owners[i] = append(r.owners[i], func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		l := f.add(owner)
-		l.touched = touched
-		f.clock = max(f.clock, touched)
-		for _, e := range entries {
+		l := f.add(rec.owner)
+		l.touched = rec.touched
+		f.clock = max(f.clock, rec.touched)
+		for _, e := range rec.entries {
 			l.Add(e.key, e.value)
-			f.index[e.key] = owner
+			f.index[e.key] = rec.owner
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"sort"
@@ -11,7 +10,7 @@ import (
 // emitted. Nobody may use the store before Done.
 type Restorer struct {
 	s          *Store
-	r          reader
+	texts      map[string]string // see reader
 	principals []restored
 	forgotten  []forgotten
 	owners     [3][]func() // of the fair tables, oldest first once sorted
@@ -24,71 +23,41 @@ type restored struct {
 }
 
 type forgotten struct {
-	shards int64
-	key    string
-	ghosts []ghost
-	lost   int64
+	key string
+	forgottenRecord
 }
 
 // Restore begins to fill an empty store.
 func (s *Store) Restore() *Restorer {
-	return &Restorer{s: s, r: reader{texts: make(map[string]string)}}
+	return &Restorer{s: s, texts: make(map[string]string)}
 }
 
 // Add adds one record, which is not kept. Records of unknown tables and records
 // that are broken are errors; the store then is to be thrown away.
 func (r *Restorer) Add(table Table, key string, value []byte) error {
-	r.r = reader{b: value, texts: r.r.texts}
-	in := &r.r
-	in.header()
-	switch table {
-	case Principals:
-		var known bool
-		in.flag("", &known)
-		p := &Principal{mark: mark{saved: true}}
-		p.mark.touched = in.uvarint()
-		p.code(in)
-		if in.err == nil && recordKey(p.Name) != key {
-			in.fail()
-		}
-		if in.err == nil && len(in.b) == 0 {
-			r.principals = append(r.principals, restored{p, known})
-		}
-	case Forgotten:
-		f := forgotten{key: key}
-		in.number("", &f.shards)
-		each(in, "forgotten", &f.ghosts, maxList, 9, (*ghost).code)
-		in.time("", &f.lost)
-		r.forgotten = append(r.forgotten, f)
-	case Common:
-		i := slices.Index(commonNames[:], key)
-		if i < 0 {
-			return fmt.Errorf("%s: no record %q", table, key)
-		}
-		r.s.common()[i].Principal.code(in)
-	case MintedTable:
-		restoreOwner(r, 0, r.s.Minted, key, func(m *Minted, c coder) { m.code(c) })
-	case Suspects:
-		restoreOwner(r, 1, r.s.Suspicious, key, func(x *Suspicion, c coder) { x.code(c) })
-	case Addresses:
-		restoreOwner(r, 2, r.s.NodeAddrs, key, codeAddr)
-	case About:
-		if key != aboutStart {
-			return fmt.Errorf("%s: no record %q", table, key)
-		}
-		var start int64
-		in.time("", &start)
-		r.s.start.Store(start)
-	default:
-		return fmt.Errorf("no table %q", table)
+	rec, err := readRecord(&reader{b: value, texts: r.texts}, table, key)
+	if err != nil {
+		return err
 	}
-	if err := in.done(); err != nil {
-		return fmt.Errorf("%s %q: %w", table, key, err)
+	switch rec := rec.(type) {
+	case *principalRecord:
+		rec.p.mark = mark{touched: rec.touched, saved: true}
+		r.principals = append(r.principals, restored{rec.p, rec.known})
+	case *forgottenRecord:
+		r.forgotten = append(r.forgotten, forgotten{key, *rec})
+	case commonRecord:
+		r.s.common()[slices.Index(commonNames[:], key)].Principal = *rec.Principal
+	case *ownerRecord[Minted]:
+		restoreOwner(r, 0, r.s.Minted, rec)
+	case *ownerRecord[Suspicion]:
+		restoreOwner(r, 1, r.s.Suspicious, rec)
+	case *ownerRecord[netip.Addr]:
+		restoreOwner(r, 2, r.s.NodeAddrs, rec)
+	case *startRecord:
+		r.s.start.Store(rec.start)
 	}
 	return nil
 }
-
-func codeAddr(a *netip.Addr, c coder) { c.addr("addr", a) }
 
 // Done brings the records into the order in which they were used, within the
 // bounds of the store.

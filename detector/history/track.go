@@ -1,7 +1,6 @@
 package history
 
 import (
-	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
@@ -123,13 +122,13 @@ func (s *Store) Changes(all bool, emit Emit) {
 			emit(Common, commonNames[i], w.b)
 		}
 	}
-	s.Minted.emit(w, all, MintedTable, emit, func(m *Minted, c coder) { m.code(c) })
-	s.Suspicious.emit(w, all, Suspects, emit, func(x *Suspicion, c coder) { x.code(c) })
+	s.Minted.emit(w, all, MintedTable, emit, (*Minted).code)
+	s.Suspicious.emit(w, all, Suspects, emit, (*Suspicion).code)
 	s.NodeAddrs.emit(w, all, Addresses, emit, codeAddr)
 	if start := s.start.Load(); all || start != s.emittedStart {
 		s.emittedStart = start
 		w.begin()
-		w.time("start", &start)
+		(&startRecord{start}).code(w)
 		emit(About, aboutStart, w.b)
 	}
 }
@@ -192,7 +191,8 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 			}
 			p.mark.saved = true
 			w.begin()
-			w.principal(p, sh.known.Contains(p.Name))
+			r := principalRecord{known: sh.known.Contains(p.Name), touched: p.mark.touched, p: p}
+			r.code(w)
 			buf = append(buf, w.b...)
 			records[n] = record{p.Name, len(buf)}
 			n++
@@ -206,13 +206,6 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 	}
 }
 
-// principal writes a principal together with its place among others.
-func (w *writer) principal(p *Principal, known bool) {
-	w.flag("known", &known)
-	w.b = binary.AppendUvarint(w.b, p.mark.touched)
-	p.code(w)
-}
-
 // emitForgotten emits the ghosts of a shard, oldest first.
 func (sh *Shard) emitForgotten(w *writer, i, shards int, all bool, emit Emit) {
 	sh.Lock()
@@ -221,25 +214,10 @@ func (sh *Shard) emitForgotten(w *writer, i, shards int, all bool, emit Emit) {
 		return
 	}
 	sh.changes.forgotten = false
-	w.begin()
-	n := int64(shards)
-	w.number("shards", &n)
-	ghosts := append(append([]ghost(nil), sh.ghosts[sh.next:]...), sh.ghosts[:sh.next]...)
-	each(w, "forgotten", &ghosts, maxList, 9, (*ghost).code)
-	w.time("lost", &sh.lost)
+	r := forgottenRecord{shards: int64(shards), lost: sh.lost}
+	r.ghosts = append(append(r.ghosts, sh.ghosts[sh.next:]...), sh.ghosts[:sh.next]...)
 	sh.Unlock()
+	w.begin()
+	r.code(w)
 	emit(Forgotten, string(rune('a'+i)), w.b)
-}
-
-// maxKey is the longest name that is a record's key as it is, in bytes.
-const maxKey = 256
-
-// recordKey is the key of a record by a name of any length.
-func recordKey(name string) string {
-	if name != "" && len(name) <= maxKey && name[0] != 0 {
-		return name
-	}
-	var sum [8]byte
-	binary.BigEndian.PutUint64(sum[:], xxhash.Sum64String(name))
-	return "\x00" + string(sum[:]) + name[:min(len(name), maxKey)]
 }

@@ -127,8 +127,8 @@ func (s *file) close() error {
 }
 
 // write writes what changes emits in one transaction: all of it or, with an
-// error, none. With all it replaces every record there is.
-func (s *file) write(all bool, changes func(emit history.Emit)) error {
+// error, also one of changes, none. With all it replaces every record there is.
+func (s *file) write(all bool, changes func(emit history.Emit) error) error {
 	sums := s.totals
 	tx := uint64(0)
 	err := guard(func() error {
@@ -141,12 +141,12 @@ func (s *file) write(all bool, changes func(emit history.Emit)) error {
 				}
 			}
 			buckets := map[history.Table]*bolt.Bucket{}
-			changes(func(table history.Table, key string, value []byte) {
+			failed := changes(func(table history.Table, key string, value []byte) {
 				if err == nil {
 					err = put(t, buckets, &sums, table, key, value)
 				}
 			})
-			if err != nil {
+			if err = errors.Join(err, failed); err != nil {
 				return err
 			}
 			b, err := t.CreateBucketIfNotExists([]byte(aboutBucket))

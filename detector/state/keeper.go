@@ -241,11 +241,12 @@ func (k *keeper) put(last bool) error {
 	all := k.all
 	// Marks of changes are taken before it is known whether writing works.
 	k.all = true
-	err := k.file.write(all, func(emit history.Emit) {
+	err := k.file.write(all, func(emit history.Emit) error {
 		k.memory.Changes(all, emit)
 		if last {
 			k.memory.Last(emit)
 		}
+		return nil
 	})
 	if err == nil {
 		k.all, k.tx = false, k.file.tx
