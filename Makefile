@@ -17,10 +17,11 @@ FUZZTIME ?= 30s
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the filter build/flb-filter_secretwatch.so and the tool build/secretwatch
+build: ## the filter build/flb-filter_secretwatch.so, the output in the same file, and the tool build/secretwatch
 	@mkdir -p build
 	$(GO) build -buildmode=c-shared -trimpath -ldflags '$(LDFLAGS)' -o build/flb-filter_secretwatch.so ./plugin
 	@rm -f build/flb-filter_secretwatch.h
+	@ln -sf flb-filter_secretwatch.so build/out_secretwatch.so
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/secretwatch ./detector/cmd/secretwatch
 
 host: # the loader hosts build/host-v2 and build/host-v5

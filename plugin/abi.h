@@ -15,6 +15,7 @@
 struct flb_config;
 struct flb_filter_instance;
 struct flb_input_instance;
+struct flb_output_instance;
 struct flb_worker;
 
 /* lib/monkey/include/monkey/mk_core/mk_list.h, all versions */
@@ -103,6 +104,22 @@ struct flb_filter_plugin {
     struct mk_list _head;
 };
 
+/* include/fluent-bit/flb_output.h, all versions */
+#define FLB_ERROR 0
+#define FLB_OK    1
+#define FLB_RETRY 2
+
+/*
+ * The beginning of struct flbgo_output_plugin of src/proxy/go/go.h, all versions:
+ * what FLBPluginInit is called with. fluent-bit-go declares it too, but keeps
+ * the instance to itself, whose name the log lines need.
+ */
+struct sw_go_output_plugin {
+    char *name;
+    void *api;
+    struct flb_output_instance *o_ins;
+};
+
 #if UINTPTR_MAX == UINT64_MAX
 _Static_assert(sizeof(struct flb_config_map_v2) == 96, "stride up to v5.0.2");
 _Static_assert(sizeof(struct flb_config_map_v5) == 104, "stride from v5.0.3");
@@ -125,6 +142,8 @@ SW_HOST const char *flb_filter_get_property(const char *key, struct flb_filter_i
 SW_HOST void flb_filter_set_context(struct flb_filter_instance *ins, void *context);
 /* src/flb_filter.c: alias or numbered name; owned by the instance. */
 SW_HOST const char *flb_filter_name(struct flb_filter_instance *ins);
+/* src/flb_output.c: as flb_filter_name. */
+SW_HOST const char *flb_output_name(struct flb_output_instance *ins);
 /* src/flb_log.c: any thread; copies, cuts at 4 KB, adds time and level. */
 SW_HOST void flb_log_print(int type, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -5,12 +5,9 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "filter.h"
+#include "fork.h"
 #include "_cgo_export.h"
 
 #define SW_PROPERTY(kind, name, def, desc) \
@@ -58,53 +55,15 @@ void sw_log(int level, const char *line)
     }
 }
 
-/* The process that loaded the library, and with it started the Go runtime. */
-static pid_t loader;
-/* A copy of the loader's standard error for the one message of refuse_fork: the
- * host closes its own before, and the descriptor is soon used otherwise. */
-static int loader_stderr = -1;
-
-static int stderr_was_closed(void)
-{
-    struct stat then, now;
-
-    if (loader_stderr == -1 || fstat(loader_stderr, &then) == -1) {
-        return 0;
-    }
-    return fstat(STDERR_FILENO, &now) == -1 || then.st_dev != now.st_dev || then.st_ino != now.st_ino;
-}
-
-/*
- * `daemon on` forks after plugins are loaded. Of the Go runtime only the memory
- * is left in the child, no thread: the first call into Go would hang forever.
- */
-static int refuse_fork(struct flb_filter_instance *ins)
-{
-    static const char message[] =
-        "the process was forked after the plugin was loaded, which Go libraries do not survive: "
-        "set daemon off (and leave backgrounding to systemd or the container runtime)";
-    const char *name = sw_instance_name(ins);
-
-    if (!name) {
-        name = "secretwatch";
-    }
-    if (flb_log_print) {
-        flb_log_print(FLB_LOG_ERROR, NULL, 0, "[filter:secretwatch:%s] %s", name, message);
-    }
-    if (stderr_was_closed()) {
-        dprintf(loader_stderr, "[error] [filter:secretwatch:%s] %s\n", name, message);
-    }
-    return -1;
-}
-
 static int cb_init(struct flb_filter_instance *ins, struct flb_config *config, void *data)
 {
     uintptr_t handle;
 
     (void) config;
     (void) data;
-    if (getpid() != loader) {
-        return refuse_fork(ins);
+    if (sw_forked()) {
+        sw_refuse_fork("filter", sw_instance_name(ins));
+        return -1;
     }
     if (!flb_filter_set_context) {
         return -1;
@@ -132,7 +91,7 @@ static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_le
 static int cb_exit(void *context, struct flb_config *config)
 {
     (void) config;
-    if (getpid() == loader) {
+    if (!sw_forked()) {
         secretwatchExit((uintptr_t) context);
     }
     return 0;
@@ -153,8 +112,6 @@ struct flb_filter_plugin filter_secretwatch_plugin = {
 __attribute__((constructor))
 static void on_load(void)
 {
-    loader = getpid();
-    loader_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     /* A function that came with the larger config map, in v5.0.3. */
     if (dlsym(RTLD_DEFAULT, "flb_config_map_get_raw")) {
         filter_secretwatch_plugin.config_map = config_map_v5;

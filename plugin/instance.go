@@ -3,17 +3,24 @@ package main
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/plugin/delivery"
 	"github.com/secretwatch/secretwatch/plugin/engine"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
-// instance is one configured filter. A host may call it from several threads.
+// instance is one configured filter or output. A host may call it from several
+// threads.
 type instance struct {
 	log      *hostLog
 	pipeline *pipeline.Pipeline
 	engine   *engine.Engine
+
+	output   *delivery.Output // nil of a filter
+	forwards bool             // the output may have to wait
+	warned   atomic.Bool      // about where it waits
 }
 
 // newInstance sets up what a configuration asks for.
@@ -31,7 +38,11 @@ func newInstance(cfg *config.Config, log *hostLog) (*instance, error) {
 
 // close ends what newInstance began. The instance must not be used any more.
 func (ins *instance) close() error {
-	return errors.Join(ins.pipeline.Close(), ins.engine.Close())
+	var sent error
+	if ins.output != nil {
+		sent = ins.output.Close()
+	}
+	return errors.Join(sent, ins.pipeline.Close(), ins.engine.Close())
 }
 
 // registry maps handles to instances: C must not hold Go pointers.

@@ -16,7 +16,7 @@ import (
 const maxLine = 3000
 
 // hostLog writes to Fluent Bit's log in the form of its own flb_plg_* macros:
-// "[filter:secretwatch:NAME] message". Safe for concurrent use, also on threads
+// "[filter:secretwatch:NAME] message", or output instead of filter. Safe for concurrent use, also on threads
 // that are not the host's.
 type hostLog struct {
 	prefix string
@@ -24,6 +24,10 @@ type hostLog struct {
 
 func newHostLog(instance string) *hostLog {
 	return &hostLog{prefix: "[filter:secretwatch:" + oneLine(instance) + "] "}
+}
+
+func newOutputLog(instance string) *hostLog {
+	return &hostLog{prefix: "[output:secretwatch:" + oneLine(instance) + "] "}
 }
 
 func (l *hostLog) Errorf(format string, args ...any) { l.print(C.FLB_LOG_ERROR, format, args) }

@@ -40,6 +40,9 @@ type Config struct {
 	Baseline []string
 	// BaselineTimeout bounds the time that takes.
 	BaselineTimeout time.Duration
+
+	// Output is set by DefaultOutput only.
+	Output Output
 }
 
 // Kind is the type of a property's value.
@@ -65,6 +68,7 @@ type Property struct {
 	Accepts string // what a value may look like, to follow the word "accepted"
 	Help    string // one or two sentences
 	Kind    Kind
+	Secret  bool // not for logs
 
 	// set parses value into c. Its error, if any text of its own, says what is
 	// wrong with the value; property, value and Accepts are added by Set.
@@ -74,8 +78,13 @@ type Property struct {
 // Default returns the configuration of an instance with no property set.
 func Default() *Config {
 	c := &Config{Detector: detector.DefaultConfig()}
-	for i := range Properties {
-		p := &Properties[i]
+	c.setDefaults(Properties)
+	return c
+}
+
+func (c *Config) setDefaults(table []Property) {
+	for i := range table {
+		p := &table[i]
 		if p.Default == "" {
 			continue
 		}
@@ -83,14 +92,15 @@ func Default() *Config {
 			panic("config: default of " + p.Name + ": " + err.Error())
 		}
 	}
-	return c
 }
 
 // Find returns the property called name, in any case, or nil.
-func Find(name string) *Property {
-	for i := range Properties {
-		if strings.EqualFold(Properties[i].Name, name) {
-			return &Properties[i]
+func Find(name string) *Property { return find(Properties, name) }
+
+func find(table []Property, name string) *Property {
+	for i := range table {
+		if strings.EqualFold(table[i].Name, name) {
+			return &table[i]
 		}
 	}
 	return nil
@@ -103,12 +113,20 @@ func (c *Config) Set(name, value string) error {
 	if p == nil {
 		return unknown(name)
 	}
+	return p.apply(c, value)
+}
+
+func (p *Property) apply(c *Config, value string) error {
 	if err := p.set(c, strings.TrimSpace(value)); err != nil {
 		detail := err.Error()
 		if detail != "" {
 			detail = ": " + detail
 		}
-		return fmt.Errorf("property %s: bad value %s%s; accepted: %s", p.Name, quote(value), detail, p.Accepts)
+		shown := quote(hideUser(value))
+		if p.Secret {
+			shown = "(not shown)"
+		}
+		return fmt.Errorf("property %s: bad value %s%s; accepted: %s", p.Name, shown, detail, p.Accepts)
 	}
 	return nil
 }

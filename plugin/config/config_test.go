@@ -244,7 +244,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want, ok := ReplaceTable(string(doc)); !ok || want != string(doc) {
-		t.Errorf("the property table of README.md is stale, run go generate ./plugin")
+	if want, ok := ReplaceTables(string(doc)); !ok || want != string(doc) {
+		t.Errorf("a property table of README.md is stale, run go generate ./plugin")
 	}
 }

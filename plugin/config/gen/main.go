@@ -1,5 +1,5 @@
-// Command gen writes what is generated from the property table: config_map.inc
-// beside the plugin's C files, and the table in README.md. It runs in plugin/.
+// Command gen writes what is generated from the property tables: config_map.inc
+// beside the plugin's C files, and the tables in README.md. It runs in plugin/.
 package main
 
 import (
@@ -19,9 +19,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	replaced, ok := config.ReplaceTable(string(doc))
+	replaced, ok := config.ReplaceTables(string(doc))
 	if !ok {
-		log.Fatalf("%s lacks the markers %s and %s", readme, config.TableBegin, config.TableEnd)
+		log.Fatalf("%s lacks one of the markers %s %s %s %s", readme,
+			config.TableBegin, config.TableEnd, config.OutputTableBegin, config.OutputTableEnd)
 	}
 	if err := os.WriteFile(readme, []byte(replaced), 0o644); err != nil {
 		log.Fatal(err)
