@@ -38,7 +38,7 @@ type Client struct {
 	Shape    Shape
 	Attack   bool   // an attack tool, not only a scripting client
 	Library  bool   // an HTTP library, as programs use, not a person at a shell
-	Key      uint64 // identifies product, platform and build
+	Key      uint64 // identifies product, platform, build and shape
 }
 
 // userAgentLimit is where the API server cuts a user agent
@@ -79,12 +79,14 @@ func ParseClient(ua string) Client {
 	return c
 }
 
-// Hash identifies product, platform and build as they are now.
+// Hash identifies product, platform, build and shape as they are now: under the
+// name of a client that is known, one of another shape is not.
 func (c *Client) Hash() uint64 {
-	return keyOf(c.Product, c.Platform, string(builds[c.Build:c.Build+1]))
+	kind := int(c.Shape)*3 + int(c.Build)
+	return keyOf(c.Product, c.Platform, kinds[kind:kind+1])
 }
 
-const builds = "\x00\x01\x02"
+const kinds = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b"
 
 // AppendText appends the normalised client: "kubectl linux/amd64".
 func (c *Client) AppendText(dst []byte) []byte {

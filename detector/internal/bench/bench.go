@@ -176,7 +176,7 @@ func (b *Bench) Judge(ev *audit.Event) Got {
 }
 
 // Has says whether a rule is among those found.
-func (g *Got) Has(id string) bool { return slices.Contains(g.Rules, id) }
+func (g Got) Has(id string) bool { return slices.Contains(g.Rules, id) }
 
 // String is the verdict in short: "clean", "skipped", "duplicate", or the
 // severity, followed by "again" where it is not the first of its kind.
