@@ -86,6 +86,7 @@ func (c *Client) Hash() uint64 {
 	return keyOf(c.Product, c.Platform, kinds[kind:kind+1])
 }
 
+// kinds has one byte for each shape and build.
 const kinds = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b"
 
 // AppendText appends the normalised client: "kubectl linux/amd64".
