@@ -20,6 +20,7 @@ type scanner struct {
 	at    int    // offset of the next byte
 	open  int    // objects and arrays that were entered and not left
 	fresh bool   // one was entered just now
+	guess int    // index into order of the key that is likely next
 	bad   bool
 }
 
@@ -89,11 +90,36 @@ func (s *scanner) more(end byte) bool {
 // key reads the key of the next element of the object entered last, and the
 // colon. ok is false if there is none. The key aliases the text.
 func (s *scanner) key() (key string, ok bool) {
+	// The API server writes no white space: this is ,"key":
+	at := s.at
+	if s.b[at] == ',' && !s.fresh {
+		at++
+	}
+	if s.b[at] == '"' && (s.fresh || at != s.at) && s.open < maxDepth {
+		rest := s.b[at+1:]
+		for i := s.guess; i < len(order) && i < s.guess+ahead; i++ {
+			n := len(order[i])
+			if n+2 <= len(rest) && string(rest[:n]) == order[i] && rest[n] == '"' && rest[n+1] == ':' {
+				s.at, s.guess, s.fresh = at+n+3, i+1, false
+				return order[i], true
+			}
+		}
+	}
 	raw, escaped, ok := s.rawKey()
+	if !ok {
+		return "", false
+	}
 	if escaped {
 		raw = unescape(raw)
 	}
-	return aliasOf(raw), ok
+	key = aliasOf(raw)
+	for i := range order {
+		if order[i] == key {
+			s.guess = i + 1
+			break
+		}
+	}
+	return key, true
 }
 
 // rawKey is key as it is written.

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -11,16 +10,15 @@ import (
 // of b. Escapes that are none, and surrogates without a second half, stay as
 // they are written.
 func unescape(b []byte) []byte {
-	n := max(bytes.IndexByte(b, '\\'), 0) // bytes that are done
-	for i := n; i < len(b); {
-		c := b[i]
-		if c != '\\' || i+1 == len(b) {
-			b[n] = c
-			n, i = n+1, i+1
-			continue
+	n, rest := 0, b // bytes that are done, and those that are to come
+	for {
+		i := bytes.IndexByte(rest, '\\')
+		if i < 0 || i+1 == len(rest) {
+			return b[:n+copy(b[n:], rest)]
 		}
-		c = b[i+1]
-		i += 2
+		n += copy(b[n:], rest[:i])
+		c := rest[i+1]
+		rest = rest[i+2:]
 		switch c {
 		case '"', '\\', '/':
 		case 'b':
@@ -34,10 +32,9 @@ func unescape(b []byte) []byte {
 		case 't':
 			c = '\t'
 		case 'u':
-			r, size := escapedRune(b[i:])
-			if size > 0 {
-				n += utf8.EncodeRune(b[n:i+size], r)
-				i += size
+			if r, size := escapedRune(rest); size > 0 {
+				n += utf8.EncodeRune(b[n:n+2+size], r)
+				rest = rest[size:]
 				continue
 			}
 			fallthrough
@@ -48,7 +45,6 @@ func unescape(b []byte) []byte {
 		b[n] = c
 		n++
 	}
-	return b[:n]
 }
 
 // escapedRune reads what stands behind \u, for a surrogate together with the
@@ -71,10 +67,22 @@ func escapedRune(b []byte) (r rune, size int) {
 	return utf16.DecodeRune(r, low), 10
 }
 
-func hex4(b []byte) (rune, bool) {
+func hex4(b []byte) (r rune, ok bool) {
 	if len(b) < 4 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(aliasOf(b[:4]), 16, 16)
-	return rune(n), err == nil
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
 }
