@@ -20,15 +20,15 @@ import (
 type dedup struct {
 	mu   sync.Mutex
 	seed uint64 // random, so that nobody can make keys collide
-	cur  map[uint64]struct{}
-	old  map[uint64]struct{}
+	cur  *keySet
+	old  *keySet
 }
 
 // dedupSize is how many requests a generation holds. Two are kept.
 const dedupSize = 1 << 15
 
 func newDedup() *dedup {
-	return &dedup{seed: rand.Uint64(), cur: make(map[uint64]struct{})}
+	return &dedup{seed: rand.Uint64(), cur: new(keySet), old: new(keySet)}
 }
 
 // seen reports whether the request was there before, and remembers it.
@@ -36,21 +36,19 @@ func (d *dedup) seen(ev *audit.Event) bool {
 	key := d.key(ev)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.cur[key]; ok {
+	if d.cur.has(key) {
 		return true
 	}
-	_, before := d.old[key]
-	if len(d.cur) >= dedupSize {
+	before := d.old.has(key)
+	if d.cur.n >= dedupSize {
 		d.old, d.cur = d.cur, d.old
-		if d.cur == nil {
-			d.cur = make(map[uint64]struct{}, dedupSize)
-		}
-		clear(d.cur)
+		d.cur.reset()
 	}
-	d.cur[key] = struct{}{}
+	d.cur.add(key)
 	return before
 }
 
+// key identifies a request. It is never 0.
 func (d *dedup) key(ev *audit.Event) uint64 {
 	at := ev.Time
 	if at <= 0 {
@@ -63,5 +61,5 @@ func (d *dedup) key(ev *audit.Event) uint64 {
 	for _, s := range [...]string{ev.AuditID, ev.User.Username, ev.Verb, ev.RequestURI} {
 		b = append(append(b, s...), 0)
 	}
-	return xxhash.Sum64(b)
+	return max(xxhash.Sum64(b), 1)
 }

@@ -80,11 +80,9 @@ func (m *Memory) Last(emit history.Emit) {
 	d := m.dedup
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for key, generation := range map[string]map[uint64]struct{}{keyNewest: d.cur, keyBefore: d.old} {
+	for key, generation := range map[string]*keySet{keyNewest: d.cur, keyBefore: d.old} {
 		b := binary.LittleEndian.AppendUint64(nil, d.seed)
-		for k := range generation {
-			b = binary.LittleEndian.AppendUint64(b, k)
-		}
+		generation.each(func(k uint64) { b = binary.LittleEndian.AppendUint64(b, k) })
 		emit(requests, key, b)
 	}
 }
@@ -115,9 +113,9 @@ func (r *Restorer) Add(table history.Table, key string, value []byte) error {
 			return fmt.Errorf("%s %q: %d bytes", table, key, len(value))
 		}
 		d.seed = binary.LittleEndian.Uint64(value)
-		generation := make(map[uint64]struct{}, len(value)/8-1)
+		generation := new(keySet)
 		for value = value[8:]; len(value) > 0; value = value[8:] {
-			generation[binary.LittleEndian.Uint64(value)] = struct{}{}
+			generation.add(max(binary.LittleEndian.Uint64(value), 1))
 		}
 		if key == keyNewest {
 			d.cur = generation

@@ -111,7 +111,10 @@ func (s *Sources) Resolve(ips []string, class Class) Source {
 	return src
 }
 
-var noSource = keyOf("source", "none")
+var (
+	noSource      = keyOf("source", "none")
+	clusterSource = keyOf("network", clusterNetwork)
+)
 
 func (s *Sources) normalise(src *Source, class Class) {
 	a := src.Addr
@@ -134,6 +137,8 @@ func (s *Sources) normalise(src *Source, class Class) {
 	}
 	if src.Network == "" && len(s.Networks) == 0 && class.InCluster() && Private(a) {
 		src.Network = clusterNetwork
+		src.Key = clusterSource
+		return
 	}
 	if src.Network != "" {
 		src.Key = keyOf("network", src.Network)
