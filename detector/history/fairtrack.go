@@ -52,9 +52,9 @@ func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v 
 		}
 		f.mu.Unlock()
 		if ok {
-			emit(table, recordKey(owner), w.b)
+			emit(table, RecordKey(owner), w.b)
 		} else if !all {
-			emit(table, recordKey(owner), nil)
+			emit(table, RecordKey(owner), nil)
 		}
 	}
 }

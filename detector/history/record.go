@@ -32,7 +32,7 @@ func (r *principalRecord) code(c coder) {
 	r.p.code(c)
 }
 
-func (r *principalRecord) key() string { return recordKey(r.p.Name) }
+func (r *principalRecord) key() string { return RecordKey(r.p.Name) }
 
 // forgottenRecord is what a shard remembers of principals that made room.
 type forgottenRecord struct {
@@ -78,7 +78,7 @@ func (r *ownerRecord[V]) code(c coder) {
 	})
 }
 
-func (r *ownerRecord[V]) key() string { return recordKey(r.owner) }
+func (r *ownerRecord[V]) key() string { return RecordKey(r.owner) }
 
 func codeAddr(a *netip.Addr, c coder) { c.addr("addr", a) }
 
@@ -134,6 +134,9 @@ func checkKey(rec record, table Table, key string) error {
 	}
 	return nil
 }
+
+// Exported says whether records of the table have a form for people.
+func Exported(table Table) bool { return recordOf(table) != nil }
 
 // AppendJSON appends a record that Changes emitted as a JSON object on one line,
 // for people and scripts. Times are RFC 3339, hashes 16 hexadecimal digits, and
@@ -193,8 +196,8 @@ func FromJSON(text []byte) (table Table, key string, value []byte, err error) {
 // maxKey is the longest name that is a record's key as it is, in bytes.
 const maxKey = 256
 
-// recordKey is the key of a record by a name of any length.
-func recordKey(name string) string {
+// RecordKey is the key of a record by a name of any length.
+func RecordKey(name string) string {
 	if name != "" && len(name) <= maxKey && name[0] != 0 {
 		return name
 	}

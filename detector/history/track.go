@@ -168,7 +168,7 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 	}
 	sh.Unlock()
 	for _, name := range held {
-		emit(Principals, recordKey(name), nil)
+		emit(Principals, RecordKey(name), nil)
 	}
 
 	const batch = 8
@@ -200,7 +200,7 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 		sh.Unlock()
 		from := 0
 		for _, r := range records[:n] {
-			emit(Principals, recordKey(r.name), buf[from:r.end])
+			emit(Principals, RecordKey(r.name), buf[from:r.end])
 			from = r.end
 		}
 	}

@@ -31,6 +31,8 @@ type stdio struct {
 func commands() []command {
 	return []command{
 		{"replay", "judge audit logs from files or standard input", replay},
+		{"baseline", "make a history from old audit logs", baselineCommand},
+		{"history", "look into a history, change it, take it elsewhere", historyCommand},
 		{"version", "print the version", printVersion},
 		{"help", "explain a command", help},
 	}

@@ -83,7 +83,7 @@ func TestWrongUse(t *testing.T) {
 			t.Fatalf("%q: code %d, %q, %q", args, code, out, err)
 		}
 	}
-	f("no command; accepted: replay, version, help")
+	f("no command; accepted: replay, baseline, history, version, help")
 	f(`unknown command "reply"`, "reply")
 	f("no input", "replay")
 	f("unknown flag --windw; accepted: --all, ", "replay", "--windw", "1d", "x")
