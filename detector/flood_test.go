@@ -148,7 +148,7 @@ func TestFloods(t *testing.T) {
 			}
 			grown := heap() - before
 			t.Logf("%d KB grown", grown>>10)
-			require.Less(t, grown, int64(8<<20), "bytes grown")
+			require.Less(t, grown, int64(4<<20), "bytes grown")
 			runtime.KeepAlive(b)
 
 			if flood.name != "broken times" {
@@ -192,7 +192,7 @@ func TestFloodsWhileLearning(t *testing.T) {
 				}
 				flood.send(b, i)
 			}
-			require.Less(t, heap()-before, int64(8<<20), "bytes grown")
+			require.Less(t, heap()-before, int64(4<<20), "bytes grown")
 			runtime.KeepAlive(b)
 			b.Now = Start + int64(20*time.Hour)
 			use()
