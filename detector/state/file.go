@@ -18,6 +18,8 @@ import (
 var (
 	errLocked   = errors.New("in use by another process")
 	errReadOnly = errors.New("not writable")
+	// errUnchanged ends a transaction in which there is nothing to write.
+	errUnchanged = errors.New("nothing changed")
 )
 
 func isDamage(err error) bool { return errors.Is(err, errDamaged) }
@@ -141,13 +143,17 @@ func (s *file) write(all bool, changes func(emit history.Emit) error) error {
 				}
 			}
 			buckets := map[history.Table]*bolt.Bucket{}
+			changed := false
 			failed := changes(func(table history.Table, key string, value []byte) {
-				if err == nil {
+				if changed = true; err == nil {
 					err = put(t, buckets, &sums, table, key, value)
 				}
 			})
 			if err = errors.Join(err, failed); err != nil {
 				return err
+			}
+			if !changed && !all {
+				return errUnchanged
 			}
 			b, err := t.CreateBucketIfNotExists([]byte(aboutBucket))
 			if err != nil {
@@ -159,6 +165,9 @@ func (s *file) write(all bool, changes func(emit history.Emit) error) error {
 			return b.Put([]byte(keyTotals), sealed(aboutBucket, keyTotals, sums.bytes()))
 		})
 	})
+	if err == errUnchanged {
+		return nil
+	}
 	if err != nil {
 		s.broken = isDamage(err)
 		return plain(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"os/exec"
@@ -567,13 +568,23 @@ func FuzzRead(f *testing.F) {
 	sample(f, path, 3)
 	good, err := os.ReadFile(path)
 	require.NoError(f, err)
-	f.Add(good, uint32(9), uint32(0))
-	f.Add(good[:9000], uint32(16), uint32(5))
-	f.Fuzz(func(t *testing.T, b []byte, at, x uint32) {
-		if len(b) >= 4 {
-			i := int(at) % (len(b) - 3)
-			order.PutUint32(b[i:], order.Uint32(b[i:])^x)
+	f.Add([]byte{0, 0x20, 9, 1, 0, 0, 1})
+	f.Add([]byte{0, 0x30, 16, 0, 0, 0, 1, 0, 0x30, 24, 0, 0xff, 0, 0})
+	bad := make([]byte, len(good))
+	f.Fuzz(func(t *testing.T, edits []byte) {
+		copy(bad, good)
+		// An edit is an offset and four bytes to change it by.
+		for ; len(edits) >= 7; edits = edits[7:] {
+			at := (int(edits[0])<<16 | int(edits[1])<<8 | int(edits[2])) % (len(bad) - 3)
+			order.PutUint32(bad[at:], order.Uint32(bad[at:])^order.Uint32(edits[3:]))
 		}
-		_, _ = read(bytes.NewReader(b), int64(len(b)), func(history.Table, string, []byte) error { return nil })
+		// Else hardly an edit of a meta page would be looked at.
+		for page := range 2 {
+			meta := bad[page*os.Getpagesize()+pageHeader:]
+			h := fnv.New64a()
+			_, _ = h.Write(meta[:56])
+			order.PutUint64(meta[56:], h.Sum64())
+		}
+		_, _ = read(bytes.NewReader(bad), int64(len(bad)), func(history.Table, string, []byte) error { return nil })
 	})
 }

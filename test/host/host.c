@@ -36,6 +36,7 @@ static struct {
     int raw;                    /* a file is a chunk */
     int envelope;               /* print time and metadata too */
     int quiet;                  /* print nothing */
+    int flush;                  /* print each chunk at once */
     int fork_after_load;
     int help;
     int threads;
@@ -79,6 +80,7 @@ static void usage(FILE *to)
             "  --raw                   each file is one chunk as it is; chunks are printed as they are\n"
             "  --envelope              print [[time, metadata], map]\n"
             "  --quiet                 print no records\n"
+            "  --flush                 print the records of a chunk before the next is read\n"
             "  --threads N             call the filter from N threads; order is lost\n"
             "  --reload-every N        reload after every N chunks; one thread only\n"
             "  --repeat N              read the files N times\n"
@@ -417,6 +419,9 @@ static void run_chunk(const struct buffer *chunk, long count, char *stack)
     if (!opt.quiet && fwrite(text.data, 1, text.len, stdout) != text.len) {
         fail(1, "stdout", strerror(errno));
     }
+    if (opt.flush && fflush(stdout) != 0) {
+        fail(1, "stdout", strerror(errno));
+    }
     pthread_mutex_unlock(&writing);
     buffer_free(&text);
     if (changed) {
@@ -492,6 +497,7 @@ static void parse_options(int argc, char **argv)
         { "raw", no_argument, &opt.raw, 1 },
         { "envelope", no_argument, &opt.envelope, 1 },
         { "quiet", no_argument, &opt.quiet, 1 },
+        { "flush", no_argument, &opt.flush, 1 },
         { "daemon", no_argument, &opt.fork_after_load, 1 },
         { "threads", required_argument, NULL, 't' },
         { "reload-every", required_argument, NULL, 'r' },
