@@ -111,20 +111,20 @@ func TestSend(t *testing.T) {
 	os.WriteFile(file, []byte("from a file\n"), 0o600)
 	f("shared key file", &forwardtest.Receiver{SharedKey: "from a file"}, func(o *Options) { o.SharedKeyFile = file })
 
-	pki := newPKI(t)
-	f("tls", &forwardtest.Receiver{TLS: pki.server(false)}, func(o *Options) { o.TLS = &TLS{CAFile: pki.ca} })
-	f("tls by name", &forwardtest.Receiver{TLS: pki.server(false)}, func(o *Options) {
-		o.TLS = &TLS{CAFile: pki.ca, ServerName: "receiver.example"}
+	pki := forwardtest.NewPKI(t)
+	f("tls", &forwardtest.Receiver{TLS: pki.Server(false)}, func(o *Options) { o.TLS = &TLS{CAFile: pki.CA} })
+	f("tls by name", &forwardtest.Receiver{TLS: pki.Server(false)}, func(o *Options) {
+		o.TLS = &TLS{CAFile: pki.CA, ServerName: "receiver.example"}
 	})
-	f("tls not verified", &forwardtest.Receiver{TLS: pki.server(false)}, func(o *Options) { o.TLS = &TLS{NoVerify: true} })
-	f("tls with certificate and shared key", &forwardtest.Receiver{TLS: pki.server(true), SharedKey: "k"}, func(o *Options) {
-		o.TLS = &TLS{CAFile: pki.ca, CertFile: pki.cert, KeyFile: pki.key}
+	f("tls not verified", &forwardtest.Receiver{TLS: pki.Server(false)}, func(o *Options) { o.TLS = &TLS{NoVerify: true} })
+	f("tls with certificate and shared key", &forwardtest.Receiver{TLS: pki.Server(true), SharedKey: "k"}, func(o *Options) {
+		o.TLS = &TLS{CAFile: pki.CA, CertFile: pki.Cert, KeyFile: pki.Key}
 		o.SharedKey = "k"
 	})
 }
 
 func TestSendFails(t *testing.T) {
-	pki := newPKI(t)
+	pki := forwardtest.NewPKI(t)
 	f := func(want string, r *forwardtest.Receiver, change func(*Options)) {
 		t.Run(want, func(t *testing.T) {
 			start(t, r)
@@ -154,13 +154,13 @@ func TestSendFails(t *testing.T) {
 	f("wants a shared key", &forwardtest.Receiver{SharedKey: "k"}, nil)
 	f("no HELO", &forwardtest.Receiver{}, func(o *Options) { o.SharedKey = "k" })
 	f("refused", &forwardtest.Receiver{SharedKey: "k"}, func(o *Options) { o.SharedKey = "other" })
-	f("certificate signed by unknown authority", &forwardtest.Receiver{TLS: pki.server(false)}, func(o *Options) { o.TLS = &TLS{} })
-	f("not other.example", &forwardtest.Receiver{TLS: pki.server(false)}, func(o *Options) {
-		o.TLS = &TLS{CAFile: pki.ca, ServerName: "other.example"}
+	f("certificate signed by unknown authority", &forwardtest.Receiver{TLS: pki.Server(false)}, func(o *Options) { o.TLS = &TLS{} })
+	f("not other.example", &forwardtest.Receiver{TLS: pki.Server(false)}, func(o *Options) {
+		o.TLS = &TLS{CAFile: pki.CA, ServerName: "other.example"}
 	})
-	f("certificate required", &forwardtest.Receiver{TLS: pki.server(true)}, func(o *Options) { o.TLS = &TLS{CAFile: pki.ca} })
-	f("TLS", &forwardtest.Receiver{}, func(o *Options) { o.TLS = &TLS{CAFile: pki.ca} })
-	f("", &forwardtest.Receiver{TLS: pki.server(false)}, nil)
+	f("certificate required", &forwardtest.Receiver{TLS: pki.Server(true)}, func(o *Options) { o.TLS = &TLS{CAFile: pki.CA} })
+	f("TLS", &forwardtest.Receiver{}, func(o *Options) { o.TLS = &TLS{CAFile: pki.CA} })
+	f("", &forwardtest.Receiver{TLS: pki.Server(false)}, nil)
 }
 
 // A receiver that only claims to have the key is not believed.
@@ -306,7 +306,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestNewRefusesFiles(t *testing.T) {
-	pki := newPKI(t)
+	pki := forwardtest.NewPKI(t)
 	empty := filepath.Join(t.TempDir(), "empty")
 	os.WriteFile(empty, nil, 0o600)
 	f := func(o Options, want string) {
@@ -319,7 +319,7 @@ func TestNewRefusesFiles(t *testing.T) {
 	f(Options{SharedKeyFile: empty}, "is empty")
 	f(Options{TLS: &TLS{CAFile: "/nonexistent"}}, "certificate authorities: open /nonexistent")
 	f(Options{TLS: &TLS{CAFile: empty}}, "no certificate in")
-	f(Options{TLS: &TLS{CertFile: pki.cert, KeyFile: pki.ca}}, "own certificate:")
+	f(Options{TLS: &TLS{CertFile: pki.Cert, KeyFile: pki.CA}}, "own certificate:")
 }
 
 func TestBackoffIsBounded(t *testing.T) {

@@ -59,16 +59,23 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// startEngine starts Fluent Bit with a YAML configuration. It is killed at the
-// end of the test if it still runs then.
-func startEngine(t *testing.T, yaml string) *engine {
+// startEngine starts Fluent Bit with a YAML configuration and the given plugins,
+// or the filter if none are given. It is killed at the end of the test if it
+// still runs then.
+func startEngine(t *testing.T, yaml string, plugins ...string) *engine {
 	t.Helper()
+	if plugins == nil {
+		plugins = []string{pluginSO}
+	}
 	path := filepath.Join(t.TempDir(), "fluent-bit.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	e := &engine{t: t, ended: make(chan struct{})}
-	e.cmd = exec.Command(fluentBit(t), "-e", pluginSO, "-c", path)
+	e.cmd = exec.Command(fluentBit(t), "-c", path)
+	for _, p := range plugins {
+		e.cmd.Args = append(e.cmd.Args, "-e", p)
+	}
 	e.cmd.Stdout, e.cmd.Stderr = &e.stdout, &e.stderr
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)

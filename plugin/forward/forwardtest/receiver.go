@@ -345,3 +345,9 @@ func Await(limit time.Duration, done func() bool) bool {
 	}
 	return true
 }
+
+// JSON returns the record as JSON text.
+func (e *Entry) JSON() []byte {
+	b, _, _ := msgpack.AppendJSON(nil, e.Record, 0)
+	return b
+}
