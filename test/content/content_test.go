@@ -1,0 +1,259 @@
+// Package content checks what users copy out of conf/: that it parses, that it
+// only names properties, rules and fields there are, and that pages say what the
+// code does. Checks that need more than this module has are in validate/, a
+// module of its own.
+package content
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/audit"
+	"github.com/secretwatch/secretwatch/detector/rule"
+	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/plugin/pipeline"
+)
+
+const conf = "../../conf"
+
+// folders are those this package looks after.
+var folders = []string{"rules", "kubernetes"}
+
+// files returns the files of folders whose names end in one of exts.
+func files(t testing.TB, exts ...string) []string {
+	t.Helper()
+	var names []string
+	for _, dir := range folders {
+		err := filepath.WalkDir(filepath.Join(conf, dir), func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && slices.Contains(exts, filepath.Ext(name)) {
+				names = append(names, name)
+			}
+			return err
+		})
+		require.NoError(t, err)
+	}
+	return names
+}
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return b
+}
+
+// documents returns the documents of a YAML file.
+func documents(t testing.TB, name string) []map[string]any {
+	t.Helper()
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	var all []map[string]any
+	for d := yaml.NewDecoder(file); ; {
+		var one map[string]any
+		err := d.Decode(&one)
+		if err != nil {
+			require.ErrorContains(t, err, "EOF", name)
+			return all
+		}
+		all = append(all, one)
+	}
+}
+
+// nobody is a judge that finds nothing.
+type nobody struct{}
+
+func (nobody) Judge(*audit.Event, *detector.Verdict) detector.Result { return detector.Clean }
+
+func newPipeline(t testing.TB, format string) *pipeline.Pipeline {
+	t.Helper()
+	p, err := pipeline.New(pipeline.Options{Judge: nobody{}, Format: format, SeverityKey: "severity", Cluster: "c"}, nil)
+	require.NoError(t, err)
+	return p
+}
+
+// members returns what a record with the verdict gains.
+func members(t testing.TB, format string, v *detector.Verdict) map[string]any {
+	t.Helper()
+	text := "{" + string(newPipeline(t, format).AppendJSON(nil, v)) + "}"
+	var m map[string]any
+	require.NoError(t, json.Unmarshal([]byte(text), &m), text)
+	return m
+}
+
+// full is a verdict with every field set, so that every key shows.
+func full() *detector.Verdict {
+	return &detector.Verdict{
+		Severity: rule.High, RiskScore: 73, Title: "t", Rules: rule.IDs(), Reason: "r", First: true, Fingerprint: "f",
+		History: "complete", User: "u", EffectiveUser: "e", SourceIP: "192.0.2.1", UserAgent: "a", Verb: "get",
+		Namespace: "n", Secret: "s", Outcome: "allowed", AuditID: "i", Techniques: []string{"T1552.007"},
+	}
+}
+
+// fieldsOf returns the names of a format's fields, levels joined by dots, with
+// their values for the full verdict.
+func fieldsOf(t testing.TB, format string) map[string]any {
+	all := map[string]any{}
+	var walk func(prefix string, m map[string]any)
+	walk = func(prefix string, m map[string]any) {
+		for k, v := range m {
+			if in, ok := v.(map[string]any); ok {
+				walk(prefix+k+".", in)
+				continue
+			}
+			all[prefix+k] = v
+		}
+	}
+	walk("", members(t, format, full()))
+	return all
+}
+
+func TestParses(t *testing.T) {
+	for _, name := range files(t, ".yaml", ".yml") {
+		require.NotEmpty(t, documents(t, name), name)
+	}
+	for _, name := range files(t, ".json") {
+		require.True(t, json.Valid(read(t, name)), name)
+	}
+	for _, name := range files(t, ".ndjson") {
+		for _, line := range strings.Split(strings.TrimSpace(string(read(t, name))), "\n") {
+			require.True(t, json.Valid([]byte(line)), "%s: %s", name, line)
+		}
+	}
+}
+
+// nativeField finds fields of the native map, flatField those of the flat format
+// and of Loki's json stage.
+var (
+	nativeField = regexp.MustCompile(`\bsecretwatch\.([a-z_]+)\b`)
+	flatField   = regexp.MustCompile(`\bsecretwatch_([a-z_]+)\b`)
+)
+
+// notFields follow "secretwatch." or "secretwatch_" in names of other things:
+// hosts, files, metrics.
+var notFields = []string{"secretwatch.svc", "secretwatch.so", "secretwatch.original", "secretwatch.bolt",
+	"secretwatch.findings", "secretwatch_findings_total", "secretwatch_plugin"}
+
+func TestFieldsExist(t *testing.T) {
+	native, flat := fieldsOf(t, "native"), fieldsOf(t, "flat")
+	for _, name := range files(t, ".md", ".yaml", ".yml", ".json", ".ndjson") {
+		text := string(read(t, name))
+		for _, m := range nativeField.FindAllString(text, -1) {
+			if !slices.Contains(notFields, m) {
+				require.Contains(t, native, m, name)
+			}
+		}
+		for _, m := range flatField.FindAllString(text, -1) {
+			if !slices.Contains(notFields, m) {
+				require.Contains(t, flat, m, name)
+			}
+		}
+	}
+}
+
+// TestPropertiesExist: whatever configures the filter, in YAML or in a classic
+// section, does so with properties there are and values they take.
+func TestPropertiesExist(t *testing.T) {
+	filters := 0
+	check := func(name string, pairs [][2]string) {
+		t.Helper()
+		filters++
+		c := config.Default()
+		for _, p := range pairs {
+			switch p[0] {
+			case "name", "match", "match_regex", "alias", "log_level":
+				continue
+			}
+			require.NoError(t, c.Set(p[0], p[1]), name)
+		}
+	}
+	for _, name := range files(t, ".yaml", ".yml") {
+		for _, doc := range documents(t, name) {
+			walk(doc, func(v any) {
+				switch v := v.(type) {
+				case map[string]any:
+					if v["name"] == "secretwatch" && v["match"] != nil {
+						var pairs [][2]string
+						for k, value := range v {
+							b, err := yaml.Marshal(value)
+							require.NoError(t, err)
+							pairs = append(pairs, [2]string{k, strings.Trim(strings.TrimSpace(string(b)), `"'`)})
+						}
+						check(name, pairs)
+					}
+				case string:
+					for _, pairs := range classic(v) {
+						check(name, pairs)
+					}
+				}
+			})
+		}
+	}
+	require.Positive(t, filters)
+}
+
+// classic returns the properties of the secretwatch filters in a configuration of
+// the classic form.
+func classic(text string) (filters [][][2]string) {
+	for _, section := range strings.Split(text, "[FILTER]")[1:] {
+		if i := strings.Index(section, "\n["); i >= 0 {
+			section = section[:i]
+		}
+		var pairs [][2]string
+		ours := false
+		for _, line := range strings.Split(section, "\n") {
+			key, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+			if !ok || strings.HasPrefix(key, "#") {
+				continue
+			}
+			key, value = strings.ToLower(key), strings.TrimSpace(value)
+			ours = ours || key == "name" && value == "secretwatch"
+			pairs = append(pairs, [2]string{key, value})
+		}
+		if ours {
+			filters = append(filters, pairs)
+		}
+	}
+	return filters
+}
+
+// walk calls f for v and everything in it.
+func walk(v any, f func(v any)) {
+	f(v)
+	switch v := v.(type) {
+	case map[string]any:
+		for _, in := range v {
+			walk(in, f)
+		}
+	case []any:
+		for _, in := range v {
+			walk(in, f)
+		}
+	}
+}
+
+// property finds properties with a value in running text.
+var property = regexp.MustCompile("`([a-z_0-9]+): ([^`]+)`")
+
+// TestPagesNameProperties: `name: value` in a page is a property that takes it.
+func TestPagesNameProperties(t *testing.T) {
+	for _, name := range files(t, ".md") {
+		if filepath.Base(filepath.Dir(name)) != "rules" {
+			continue
+		}
+		text := strings.Join(strings.Fields(string(read(t, name))), " ")
+		for _, m := range property.FindAllStringSubmatch(text, -1) {
+			require.NoError(t, config.Default().Set(m[1], m[2]), name)
+		}
+	}
+}
