@@ -141,7 +141,7 @@ var (
 
 // notFields follow "secretwatch." or "secretwatch_" in names of other things:
 // hosts, files, metrics.
-var notFields = []string{"secretwatch.svc", "secretwatch.so", "secretwatch.original", "secretwatch.bolt",
+var notFields = []string{"secretwatch.secretwatch", "secretwatch.svc", "secretwatch.so", "secretwatch.original", "secretwatch.bolt",
 	"secretwatch.findings", "secretwatch_findings_total", "secretwatch_plugin"}
 
 func TestFieldsExist(t *testing.T) {
