@@ -10,6 +10,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/history"
@@ -184,7 +185,7 @@ func (s *file) write(all bool, changes func(emit history.Emit) error) error {
 // clearTables removes all records.
 func clearTables(t *bolt.Tx) error {
 	for _, table := range detector.Tables() {
-		if err := t.DeleteBucket([]byte(table)); err != nil && !errors.Is(err, bolt.ErrBucketNotFound) {
+		if err := t.DeleteBucket([]byte(table)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
 	}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/plugin/config"
+)
+
+// journal keeps log lines.
+type journal struct{ lines []string }
+
+func (j *journal) add(format string, args []any) {
+	j.lines = append(j.lines, fmt.Sprintf(format, args...))
+}
+func (j *journal) Errorf(format string, args ...any) { j.add(format, args) }
+func (j *journal) Warnf(format string, args ...any)  { j.add(format, args) }
+func (j *journal) Infof(format string, args ...any)  { j.add(format, args) }
+func (j *journal) Debugf(format string, args ...any) { j.add(format, args) }
+
+func (j *journal) has(t *testing.T, want string) {
+	t.Helper()
+	if text := strings.Join(j.lines, "\n"); !strings.Contains(text, want) {
+		t.Errorf("log lacks %q:\n%s", want, text)
+	}
+}
+
+// access is one line of a log, in minute i of a day.
+func access(user string, i int) string {
+	return fmt.Sprintf(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%s-%d","stage":"ResponseComplete",`+
+		`"requestURI":"/api/v1/namespaces/a/secrets/b","verb":"get","user":{"username":"%s"},"sourceIPs":["203.0.113.9"],"userAgent":"kubectl/v1.30.0",`+
+		`"objectRef":{"resource":"secrets","namespace":"a","name":"b","apiVersion":"v1"},"responseStatus":{"code":200},`+
+		`"requestReceivedTimestamp":"2026-11-23T%02d:%02d:00.000000Z"}`, user, i, user, i/60, i%60)
+}
+
+func TestBaselineOfManyLogs(t *testing.T) {
+	dir := t.TempDir()
+	// More logs than are open at a time, one after the other, as rotation leaves them.
+	for f := range 3 * maxOpen {
+		var lines []string
+		for i := range 5 {
+			lines = append(lines, access(fmt.Sprint("user", i), f*5+i))
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.log", f)), []byte(strings.Join(lines, "\n")), 0o600))
+	}
+	cfg := config.Default()
+	cfg.Baseline = []string{filepath.Join(dir, "*.log"), filepath.Join(dir, "00*"), filepath.Join(dir, "none")}
+	j := &journal{}
+	e, err := Open(cfg, j)
+	require.NoError(t, err)
+	j.has(t, "reading 192 files")
+	j.has(t, "960 secret accesses of 5 identities")
+	j.has(t, "from 2026-11-23T00:00:00Z to 2026-11-23T15:59:00Z")
+	j.has(t, "learning is over")
+	j.has(t, "no file matches")
+	require.NoError(t, e.Close())
+	require.NoError(t, e.Close())
+}
+
+func TestBaselineTimeout(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	var lines []string
+	for i := range 1000 {
+		lines = append(lines, access("alice", i))
+	}
+	require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600))
+	cfg := config.Default()
+	cfg.Baseline = []string{path}
+	j := &journal{}
+	m := detector.NewMemory(cfg.Detector)
+	b := Baseline{Config: cfg, Memory: m, Log: j, Until: time.Now().Add(-time.Second)}
+	require.False(t, b.Load())
+	j.has(t, "not all was read")
+	j.has(t, "learning goes on")
+}
+
+func TestNothingToLearn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	require.NoError(t, os.WriteFile(path, []byte("no audit log\n"), 0o600))
+	cfg := config.Default()
+	cfg.Baseline = []string{path}
+	j := &journal{}
+	_, err := Open(cfg, j)
+	require.NoError(t, err)
+	j.has(t, "no secret access found")
+}
+
+func TestOnlyTheFirstStartReadsTheBaseline(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "audit.log")
+	require.NoError(t, os.WriteFile(path, []byte(access("alice", 0)+"\n"), 0o600))
+	cfg := config.Default()
+	cfg.Baseline, cfg.StatePath = []string{path}, filepath.Join(dir, "state.db")
+	for _, want := range []string{"learning is over", "history of 1 identities read"} {
+		j := &journal{}
+		e, err := Open(cfg, j)
+		require.NoError(t, err)
+		require.NoError(t, e.Close())
+		j.has(t, want)
+		require.Len(t, j.lines, map[bool]int{true: 3, false: 1}[want == "learning is over"])
+	}
+}
