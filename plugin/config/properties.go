@@ -78,10 +78,10 @@ var Properties = []Property{
 	},
 	{
 		Name: "max_values", Kind: Int, Default: "64",
-		Accepts: "a number from 1 to 1000000",
+		Accepts: "a number from 1 to 4096",
 		Help:    "Number of values of each kind (addresses, clients, ...) remembered for an identity.",
 		set: func(c *Config, v string) error {
-			return setInt(&c.Detector.MaxValues, v, 1, 1000000)
+			return setInt(&c.Detector.MaxValues, v, 1, 4096)
 		},
 	},
 	{
