@@ -292,3 +292,12 @@ func randomMap(r *rand.Rand, b []byte, depth int) []byte {
 	}
 	return b
 }
+
+// notSecret makes an event about something else of it.
+func notSecret(event string) string { return strings.ReplaceAll(event, "secrets", "leases!") }
+
+// withObjects gives an event the objects that it has at level RequestResponse.
+func withObjects(event, value string) string {
+	object := `{"kind":"Secret","apiVersion":"v1","metadata":{"name":"db"},"data":{"password":"` + value + `"}}`
+	return strings.Replace(event, `,"requestReceivedTimestamp"`, `,"requestObject":`+object+`,"responseObject":`+object+`,"requestReceivedTimestamp"`, 1)
+}

@@ -86,6 +86,7 @@ type scratch struct {
 	holder  tree.Value // the field in which events were looked for last
 	packed  tree.Value // the event in s.event, if it is MessagePack
 	list    eventsIn
+	shared  []shared // what goes with each item of the list
 
 	redactor redact.Redactor
 	tag      tag
@@ -334,6 +335,7 @@ func (p *Pipeline) release(s *scratch) {
 	s.layouts = [maxLayers + 1]layout{}
 	s.holder, s.packed, s.list = tree.Value{}, tree.Value{}, eventsIn{}
 	s.tag = tag{}
+	clear(s.shared[:cap(s.shared)])
 	if cap(s.spans) > 1<<16 {
 		s.spans = nil
 	}

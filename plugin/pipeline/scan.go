@@ -7,9 +7,13 @@ const (
 	// needleSecrets is objectRef.resource. A request URI is no substitute: its
 	// path is recorded as the client sent it, percent signs and all.
 	needleSecrets = "secrets"
-	// needleToken is objectRef.subresource of a minted token, as far as it is
-	// common to all wrappings; see isNeedle.
+	// needleToken is objectRef.subresource of a minted token, or the end of its
+	// path, or begins tokenreviews, as far as it is common to all wrappings; see
+	// isNeedle.
 	needleToken = "token"
+	// needleKind begins the kind of an object that holds secrets, Secret or
+	// SecretList, for events that lack a reference to it.
+	needleKind = "Secret"
 )
 
 // nextNeedle returns the offset of the first needle in b[from:], or -1. It is
@@ -30,8 +34,10 @@ func nextNeedle(b []byte, from int) int {
 // isNeedle reports whether a needle stands at b[at].
 //
 // A token counts only behind a quote, as in JSON, or behind the header of a str
-// of five bytes in MessagePack (0xa5, or a length of 5 in its own byte). That
-// leaves out the many words in which "token" occurs.
+// of five bytes in MessagePack (0xa5, or a length of 5 in its own byte), of twelve
+// for tokenreviews, or as a part of its own in a path or a method name. That
+// leaves out the many words in which "token" occurs. A kind counts only if it is a
+// whole str.
 func isNeedle(b []byte, at int) bool {
 	if !startsNeedle(b, at) {
 		return false
@@ -39,8 +45,32 @@ func isNeedle(b []byte, at int) bool {
 	if b[at] == 's' {
 		return true
 	}
-	return at > 0 && (b[at-1] == '"' || b[at-1] == 0xa5 || b[at-1] == 0x05)
+	if at == 0 {
+		return false
+	}
+	before := b[at-1]
+	if b[at] == 'S' {
+		rest := b[at+len(needleKind):]
+		if len(rest) >= 4 && string(rest[:4]) == "List" {
+			return before == 0xaa || before == 0x0a || before == '"' && endsString(rest[4:])
+		}
+		return before == 0xa6 || before == 0x06 || before == '"' && endsString(rest)
+	}
+	switch before {
+	case '"', 0xa5, 0x05:
+		return true
+	case 0xac, 0x0c:
+		rest := b[at+len(needleToken):]
+		return len(rest) >= 7 && string(rest[:7]) == "reviews"
+	case '/', '.':
+		end := at + len(needleToken)
+		return end == len(b) || b[end]|0x20 < 'a' || b[end]|0x20 > 'z'
+	}
+	return false
 }
+
+// endsString reports whether a string of JSON, or of JSON within JSON, ends here.
+func endsString(b []byte) bool { return len(b) > 0 && (b[0] == '"' || b[0] == '\\') }
 
 // startsNeedle reports whether the bytes of a needle stand at b[at].
 func startsNeedle(b []byte, at int) bool {
@@ -49,13 +79,15 @@ func startsNeedle(b []byte, at int) bool {
 		return len(b)-at >= len(needleSecrets) && string(b[at:at+len(needleSecrets)]) == needleSecrets
 	case 't':
 		return len(b)-at >= len(needleToken) && string(b[at:at+len(needleToken)]) == needleToken
+	case 'S':
+		return len(b)-at >= len(needleKind) && string(b[at:at+len(needleKind)]) == needleKind
 	}
 	return false
 }
 
 // bigrams has a bit for every pair of bytes that occurs in a needle.
 var bigrams = func() (t [1 << 16 / 64]uint64) {
-	for _, n := range []string{needleSecrets, needleToken} {
+	for _, n := range []string{needleSecrets, needleToken, needleKind} {
 		for i := range len(n) - 1 {
 			pair := uint16(n[i]) | uint16(n[i+1])<<8
 			t[pair/64] |= 1 << (pair % 64)
@@ -64,7 +96,7 @@ var bigrams = func() (t [1 << 16 / 64]uint64) {
 	return t
 }()
 
-// candidateGo returns the offset of the first "secrets" or "token" in b, or -1.
+// candidateGo returns the offset of the first "secrets", "token" or "Secret" in b, or -1.
 // It looks at every fourth pair of bytes only:
 // any needle has one of them.
 func candidateGo(b []byte) int {

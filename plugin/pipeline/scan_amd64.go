@@ -10,7 +10,7 @@ func hasAVX2() bool
 
 var avx2 = hasAVX2()
 
-// candidate returns the offset of the first "secrets" or "token" in b, or -1.
+// candidate returns the offset of the first "secrets", "token" or "Secret" in b, or -1.
 func candidate(b []byte) int {
 	if !avx2 {
 		return candidateGo(b)

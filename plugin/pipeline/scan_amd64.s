@@ -3,7 +3,7 @@
 // func scanAVX2(p *byte, n int) int
 //
 // Compares 32 offsets at a time: c, r and t in the third, fourth and sixth of
-// the bytes from an offset on as in "secrets", or t, k and n in the first, third
+// the bytes from an offset on as in "secrets" and "Secret", or t, k and n in the first, third
 // and fifth as in "token". n must be 32*k+5 at least, for k blocks.
 TEXT ·scanAVX2(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), SI

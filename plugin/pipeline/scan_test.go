@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -12,8 +13,25 @@ func plainScan(b []byte, from int) int {
 		if bytes.HasPrefix(b[at:], []byte("secrets")) {
 			return at
 		}
-		if bytes.HasPrefix(b[at:], []byte("token")) && at > 0 && bytes.IndexByte([]byte("\"\xa5\x05"), b[at-1]) >= 0 {
-			return at
+		before, after := byte(0), ""
+		if at > 0 {
+			before = b[at-1]
+		}
+		if bytes.HasPrefix(b[at:], []byte("token")) {
+			after = string(b[at+5:])
+			letter := after != "" && (after[0] >= 'a' && after[0] <= 'z' || after[0] >= 'A' && after[0] <= 'Z')
+			if at > 0 && (strings.IndexByte("\"\xa5\x05", before) >= 0 ||
+				strings.IndexByte("/.", before) >= 0 && !letter ||
+				strings.IndexByte("\xac\x0c", before) >= 0 && strings.HasPrefix(after, "reviews")) {
+				return at
+			}
+		}
+		if bytes.HasPrefix(b[at:], []byte("Secret")) && at > 0 {
+			after, list := strings.CutPrefix(string(b[at+6:]), "List")
+			quoted := before == '"' && (strings.HasPrefix(after, `"`) || strings.HasPrefix(after, `\`))
+			if quoted || list && strings.IndexByte("\xaa\x0a", before) >= 0 || !list && strings.IndexByte("\xa6\x06", before) >= 0 {
+				return at
+			}
 		}
 	}
 	return -1
@@ -42,7 +60,7 @@ func TestScan(t *testing.T) {
 	f([]byte("s"), 0)
 	f([]byte("token"), 0)
 	for size := range 150 {
-		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken"} {
+		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken", "/token", ".token.", "/tokens", "\xactokenreviews", "\xactoken", `"Secret"`, `"SecretList\`, "\xa6Secret", "\xaaSecretList", `"Secrets"`, "\xaaSecret"} {
 			for at := 0; at+len(needle) <= size; at++ {
 				b := bytes.Repeat([]byte{'.'}, size)
 				copy(b[at:], needle)
@@ -53,7 +71,7 @@ func TestScan(t *testing.T) {
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	parts := []string{"secrets", "secret", "token", `"`, "\xa5", "\x05", "s", "e", "c", "r", "t", "k", "n", "cret", "crat", "ken", ".", "................", "sesecretsecrets"}
+	parts := []string{"Secret", "S", "List", "reviews", "/", "\\", "\xa6", "\xaa", "\xac", "secrets", "secret", "token", `"`, "\xa5", "\x05", "s", "e", "c", "r", "t", "k", "n", "cret", "crat", "ken", ".", "................", "sesecretsecrets"}
 	for range 20000 {
 		var b []byte
 		for range r.IntN(60) {

@@ -94,14 +94,39 @@ func beginsList(b []byte, at int) bool {
 	return string(key) == "kind" && string(kind) == "EventList" || string(key) == "messageType" || string(key) == "records"
 }
 
-// textBeginsList reports whether JSON text begins as a list does.
+// textBeginsList reports whether JSON text begins as a list does: it is an array
+// of objects, or the first member of an object tells.
 func textBeginsList(text []byte) bool {
-	for _, begin := range [...]string{`{"kind":"EventList"`, `{"messageType":`, `{"records":[`, `[{`} {
-		if len(text) >= len(begin) && string(text[:len(begin)]) == begin {
+	text = trimLeft(text)
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	rest := trimLeft(text[1:])
+	if text[0] == '[' {
+		return len(rest) > 0 && rest[0] == '{'
+	}
+	for _, key := range [...]string{`"messageType"`, `"logEvents"`, `"records"`} {
+		if len(rest) >= len(key) && string(rest[:len(key)]) == key {
 			return true
 		}
 	}
-	return false
+	const kind, list = `"kind"`, `"EventList"`
+	if len(rest) < len(kind) || string(rest[:len(kind)]) != kind {
+		return false
+	}
+	rest = trimLeft(rest[len(kind):])
+	if len(rest) == 0 || rest[0] != ':' {
+		return false
+	}
+	rest = trimLeft(rest[1:])
+	return len(rest) >= len(list) && string(rest[:len(list)]) == list
+}
+
+func trimLeft(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\n' || b[0] == '\r') {
+		b = b[1:]
+	}
+	return b
 }
 
 // splitRecord makes s.records of the list in r that s.list describes: one record
@@ -124,21 +149,32 @@ func (p *Pipeline) splitRecord(s *scratch, r *chunk.Record) bool {
 		}
 	}
 	whole := same(list.object.Raw(), r.Body)
-	shared := len(r.Body) - len(list.array.Raw()) + len(r.Metadata)
-	if items == 0 || e.Broken() || shared*items > 8*len(r.Body)+1<<20 {
+	copied := len(r.Body) - len(list.array.Raw()) + len(r.Metadata)
+	if items == 0 || e.Broken() || copied*items > 8*len(r.Body)+1<<20 {
 		return false
 	}
+	// Gathered once: to find them means to skip the list.
+	s.shared = s.shared[:0]
+	for m := list.object.Members(); m.Next(); {
+		if string(m.Key) != list.member && !slices.Contains(list.own, string(m.Key)) {
+			s.shared = append(s.shared, shared{m.Key, list.object.Raw()[m.From:m.To]})
+		}
+	}
+	from, to := placeOf(r.Body, holder)
 	s.records = s.records[:0]
 	for e := list.array.Elements(); e.Next(); {
 		switch {
 		case whole:
-			s.item = appendJoined(s.item[:0], e.Value, &list)
+			s.item = appendJoined(s.item[:0], e.Value, s.shared)
 		case holder.Kind() == tree.String:
-			s.joined = appendJoined(s.joined[:0], e.Value, &list)
-			s.item = appendWith(s.item[:0], r.Body, holder, s.joined, true)
+			s.joined = appendJoined(s.joined[:0], e.Value, s.shared)
+			s.item = append(s.item[:0], r.Body[:from]...)
+			s.item = msgpack.AppendStr(s.item, s.joined)
+			s.item = append(s.item, r.Body[to:]...)
 		default:
-			s.joined = appendJoined(s.joined[:0], e.Value, &list)
-			s.item = appendWith(s.item[:0], r.Body, holder, s.joined, false)
+			s.item = append(s.item[:0], r.Body[:from]...)
+			s.item = appendJoined(s.item, e.Value, s.shared)
+			s.item = append(s.item, r.Body[to:]...)
 		}
 		p.appendItem(s, r, e.Value)
 	}
@@ -192,33 +228,39 @@ func same(a, b []byte) bool {
 	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
 }
 
-// appendJoined appends an item together with what its list says of all items.
-func appendJoined(dst []byte, item tree.Value, list *eventsIn) []byte {
-	others := 0
-	for m := list.object.Members(); m.Next(); {
-		if list.shares(m.Key, item) {
-			others++
+// shared is a member of a list's object that goes with each item.
+type shared struct {
+	key []byte
+	raw []byte // key and value as written
+}
+
+// appendJoined appends an item together with what is said of all items.
+func appendJoined(dst []byte, item tree.Value, all []shared) []byte {
+	n := 0
+	for i := range all {
+		if goesWith(&all[i], item) {
+			n++
 		}
 	}
 	raw := item.Raw()
-	if others == 0 {
+	if n == 0 {
 		return append(dst, raw...)
 	}
 	if !item.IsJSON() {
 		pairs, first, _ := msgpack.ReadMapHeader(raw, 0)
-		dst = msgpack.AppendMapHeader(dst, pairs+others)
+		dst = msgpack.AppendMapHeader(dst, pairs+n)
 		dst = append(dst, raw[first:]...)
 	} else {
 		dst = append(dst, bytes.TrimRight(raw[:len(raw)-1], " \t\r\n")...)
 	}
-	for m := list.object.Members(); m.Next(); {
-		if !list.shares(m.Key, item) {
+	for i := range all {
+		if !goesWith(&all[i], item) {
 			continue
 		}
 		if item.IsJSON() && dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, list.object.Raw()[m.From:m.To]...)
+		dst = append(dst, all[i].raw...)
 	}
 	if item.IsJSON() {
 		dst = append(dst, '}')
@@ -226,31 +268,24 @@ func appendJoined(dst []byte, item tree.Value, list *eventsIn) []byte {
 	return dst
 }
 
-// shares reports whether the list's member called key goes to an item.
-func (l *eventsIn) shares(key []byte, item tree.Value) bool {
-	if string(key) == l.member || slices.Contains(l.own, string(key)) {
-		return false
-	}
-	return item.Get(string(key)).Kind() == tree.Broken
-}
-
-// appendWith appends body with the value of the field that holder is replaced,
-// by text as a str or by one MessagePack object.
-func appendWith(dst, body []byte, holder tree.Value, with []byte, text bool) []byte {
-	// The offset of holder in body: it aliases body.
-	m := tree.Packed(body).Members()
-	for m.Next() {
-		if same(m.Value.Raw(), holder.Raw()) {
-			break
+// goesWith reports whether a member is none that the item has itself.
+func goesWith(s *shared, item tree.Value) bool {
+	for m := item.Members(); m.Next(); {
+		if bytes.Equal(m.Key, s.key) {
+			return false
 		}
 	}
-	dst = append(dst, body[:m.ValueAt]...)
-	if text {
-		dst = msgpack.AppendStr(dst, with)
-	} else {
-		dst = append(dst, with...)
+	return true
+}
+
+// placeOf returns the offsets in body of a field's value, which aliases it.
+func placeOf(body []byte, value tree.Value) (from, to int) {
+	for m := tree.Packed(body).Members(); m.Next(); {
+		if same(m.Value.Raw(), value.Raw()) {
+			return m.ValueAt, m.To
+		}
 	}
-	return append(dst, body[m.To:]...)
+	return 0, len(body)
 }
 
 // timeOf returns the time of the event that v is or holds, in nanoseconds since
