@@ -107,7 +107,7 @@ func TestRestartsChangeNoVerdict(t *testing.T) {
 }
 
 func TestRestartsChangeNoVerdictSimulated(t *testing.T) {
-	days := 3
+	days := 2
 	if testing.Short() {
 		days = 1
 	}
