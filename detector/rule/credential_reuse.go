@@ -83,6 +83,9 @@ func podToken(c *Case) {
 	}
 	severity := Critical
 	switch {
+	case c.Outcome != access.Allowed && (c.Learning || c.Source.Inside):
+		// What is refused moves nobody.
+		return
 	case c.Learning:
 		home.Other = addr
 		return

@@ -69,6 +69,13 @@ func (forgedForwardedFor) Judge(c *Case) {
 	c.SayRepeat(repeat)
 }
 
+// Habit implements habitual: identity-switch asks who forwards for others.
+func (forgedForwardedFor) Habit(c *Case) {
+	if n := c.Source.Presented; n > 0 && n <= forwardedMany && c.Source.Addr.IsValid() && c.Class != access.Anonymous {
+		c.noteForwarder(false)
+	}
+}
+
 // forwarder says what the peer is among all peers that forward: by its exact
 // address, and in the cluster by its client, since the pods of a dashboard are
 // replaced.

@@ -24,6 +24,12 @@ type Rule interface {
 	Judge(c *Case)
 }
 
+// habitual is a rule that other rules rely on to know a habit: switched off, it
+// still notes what an access teaches, without finding anything.
+type habitual interface {
+	Habit(c *Case)
+}
+
 // All returns every rule in the order in which they have to judge: a rule that
 // asks what others found comes after them.
 func All() []Rule {
@@ -168,6 +174,9 @@ func (c *Case) Run(rules []Rule, overrides map[string]Severity) {
 		c.rule = r.Info()
 		if len(overrides) > 0 {
 			if s, ok := overrides[c.rule.ID]; ok && s == None {
+				if h, ok := r.(habitual); ok {
+					h.Habit(c)
+				}
 				continue
 			}
 		}

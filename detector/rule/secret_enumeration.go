@@ -81,6 +81,14 @@ func (secretEnumeration) Judge(c *Case) {
 	c.SayRepeat(repeat)
 }
 
+// Habit implements habitual: to who reads the whole cluster, no namespace or
+// object is new.
+func (secretEnumeration) Habit(c *Case) {
+	if c.ClusterWide && c.Class != access.Anonymous && selector(c.Event.RequestURI) == "" {
+		c.Note(Lesson{Dim: history.DimScope, Key: scopeCluster, Text: scopeClusterText})
+	}
+}
+
 // startsUp says whether a newcomer's cluster-wide read looks like a controller
 // that fills its cache: the token of a pod, a client-go program of its own
 // name, and a reflector's request. A tool in a pod lists without a
