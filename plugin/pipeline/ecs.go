@@ -16,10 +16,10 @@ import (
 // A structured audit event has members whose names mean something else there
 // (user, annotations with dots in their names). It moves to kubernetes.audit, where
 // Elastic's own integration has it, and dots in the names of annotations and of
-// user.extra become underscores, as they do there. An event that is text stays
-// where it is, unless its field is one of those set here (message): then it moves
-// to event.original. Of other fields with such names, maps are merged, what is set
-// here first, and anything else moves to secretwatch.original.
+// user.extra become underscores, as they do there. A text that holds the event
+// moves to event.original: names such as log and message mean something else too.
+// Of other fields with names that are set here, maps are merged, what is set here
+// first, and anything else moves to secretwatch.original.
 type ecs struct {
 	native
 	top []string
@@ -32,6 +32,9 @@ func newECS(opts *Options) format {
 		if !slices.Contains(e.top, root) {
 			e.top = append(e.top, root)
 		}
+	}
+	if slices.Contains(e.top, e.severityKey) || e.severityKey == "kubernetes" {
+		e.severityKey, e.native.top = "", []string{verdictKey}
 	}
 	e.top = append(e.top, e.native.top...)
 	return e
@@ -273,12 +276,12 @@ type rebuilt struct {
 }
 
 // moved says that a member of the body goes to kubernetes.audit, whole or as a
-// member of the event.
+// member of the event, or to event.original.
 func (r *rebuilt) moved(it *tree.Iterator) bool {
 	switch r.tag.place {
 	case inRecord:
 		return slices.Contains(eventMembers, string(it.Key))
-	case inField:
+	case inField, inText:
 		return string(it.Key) == r.tag.field
 	}
 	return false
@@ -292,7 +295,7 @@ func (e *ecs) keeps(r *rebuilt, it *tree.Iterator) bool {
 	return string(it.Key) != "kubernetes" || !r.audit() || it.Value.Kind() != tree.Object
 }
 
-// audit says that there is an event that moves.
+// audit says that there is an event that moves to kubernetes.audit.
 func (r *rebuilt) audit() bool { return r.tag.place == inRecord || r.tag.place == inField }
 
 // appendAll appends all fields, merged with those that r has of the same names; r
@@ -383,31 +386,23 @@ func (e *ecs) appendAll(dst []byte, r *rebuilt, t *tag) (out []byte, pairs int) 
 // merge appends the members that the body has in a map called name to ours, which
 // starts at dst[at:] and has n members, unless they are there already.
 func (r *rebuilt) merge(dst []byte, name string, at int, n *int) []byte {
+	if name == "event" && r.tag.place == inText {
+		dst = msgpack.AppendStr(dst, "original")
+		dst = append(dst, r.body.Get(r.tag.field).Raw()...)
+		*n++
+	}
 	for it := r.body.Members(); it.Next(); {
-		if r.moved(&it) {
+		if string(it.Key) != name || r.moved(&it) {
 			continue
 		}
-		if string(it.Key) == name {
-			for m := it.Value.Members(); m.Next(); {
-				if *n < 1<<16-2 && m.Key != nil && !hasMember(dst[at:], *n, m.Key) {
-					dst = append(dst, it.Value.Raw()[m.From:m.To]...)
-					*n++
-				}
+		for m := it.Value.Members(); m.Next(); {
+			if *n < 1<<16-2 && m.Key != nil && !hasMember(dst[at:], *n, m.Key) {
+				dst = append(dst, it.Value.Raw()[m.From:m.To]...)
+				*n++
 			}
-		}
-		// The event's own text, where its field is taken.
-		if name == "event" && (string(it.Key) == "message" || string(it.Key) == "event") && r.isText(&it) {
-			dst = msgpack.AppendStr(dst, "original")
-			dst = append(dst, it.Value.Raw()...)
-			*n++
 		}
 	}
 	return dst
-}
-
-// isText reports whether a member is the text in which the event was found.
-func (r *rebuilt) isText(it *tree.Iterator) bool {
-	return r.tag.place == inText && string(it.Key) == r.tag.field && it.Value.Kind() == tree.String
 }
 
 // hasMember reports whether one of n pairs in b has the key.
@@ -519,7 +514,7 @@ func (e *ecs) appendOriginal(dst []byte, at int, r *rebuilt) []byte {
 	n := 0
 	lost := func(it *tree.Iterator) bool {
 		return !r.moved(it) && slices.Contains(e.top, string(it.Key)) && !slices.Contains(e.native.top, string(it.Key)) &&
-			it.Value.Kind() != tree.Object && !(isEventField(it.Key) && r.isText(it))
+			it.Value.Kind() != tree.Object
 	}
 	for it := r.body.Members(); it.Next(); {
 		if lost(&it) {
@@ -538,8 +533,6 @@ func (e *ecs) appendOriginal(dst []byte, at int, r *rebuilt) []byte {
 	}
 	return dst
 }
-
-func isEventField(key []byte) bool { return string(key) == "message" || string(key) == "event" }
 
 // addPair makes room in the header of the map at dst[at:] for one more pair.
 func addPair(dst []byte, at int) []byte {
