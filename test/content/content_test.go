@@ -27,7 +27,7 @@ import (
 const conf = "../../conf"
 
 // folders are those this package looks after.
-var folders = []string{"rules", "kubernetes"}
+var folders = []string{"rules", "kubernetes", "sigma", "prometheus", "loki", "elastic", "grafana"}
 
 // files returns the files of folders whose names end in one of exts.
 func files(t testing.TB, exts ...string) []string {
@@ -102,7 +102,9 @@ func full() *detector.Verdict {
 
 // fieldsOf returns the names of a format's fields, levels joined by dots, with
 // their values for the full verdict.
-func fieldsOf(t testing.TB, format string) map[string]any {
+func fieldsOf(t testing.TB, format string) map[string]any { return fieldsOfVerdict(t, format, full()) }
+
+func fieldsOfVerdict(t testing.TB, format string, v *detector.Verdict) map[string]any {
 	all := map[string]any{}
 	var walk func(prefix string, m map[string]any)
 	walk = func(prefix string, m map[string]any) {
@@ -114,7 +116,7 @@ func fieldsOf(t testing.TB, format string) map[string]any {
 			all[prefix+k] = v
 		}
 	}
-	walk("", members(t, format, full()))
+	walk("", members(t, format, v))
 	return all
 }
 
@@ -142,7 +144,7 @@ var (
 // notFields follow "secretwatch." or "secretwatch_" in names of other things:
 // hosts, files, metrics.
 var notFields = []string{"secretwatch.secretwatch", "secretwatch.svc", "secretwatch.so", "secretwatch.original", "secretwatch.bolt",
-	"secretwatch.findings", "secretwatch_findings_total", "secretwatch_plugin"}
+	"secretwatch.findings", "secretwatch_findings_total", "secretwatch.x", "secretwatch_x", "secretwatch_plugin"}
 
 func TestFieldsExist(t *testing.T) {
 	native, flat := fieldsOf(t, "native"), fieldsOf(t, "flat")
