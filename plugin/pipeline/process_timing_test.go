@@ -52,3 +52,15 @@ func BenchmarkFields(b *testing.B) {
 	}
 	b.SetBytes(int64(len(s.fields)))
 }
+
+// BenchmarkProcessNothing has nothing of interest: it is a scan.
+func BenchmarkProcessNothing(b *testing.B) {
+	p := newPipeline(b)
+	other := bytes.ReplaceAll([]byte(event("alice")), []byte("secrets"), []byte("leases!"))
+	chunk := bytes.Repeat(logRecord(string(other)), 1000)
+	b.SetBytes(int64(len(chunk)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Process(chunk, alloc)
+	}
+}

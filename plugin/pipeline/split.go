@@ -320,6 +320,9 @@ func timeOf(s *scratch, v tree.Value, depth int) int64 {
 		return stage
 	}
 	if nested.Kind() == tree.String && depth < 2 {
+		if t := timeIn(nested); t > 0 {
+			return t
+		}
 		if in, _ := tree.JSON(nested.Text(&s.text)); in.Kind() == tree.Object {
 			if t := timeOf(s, in, depth+1); t > 0 {
 				return t
@@ -327,4 +330,21 @@ func timeOf(s *scratch, v tree.Value, depth int) int64 {
 		}
 	}
 	return outer
+}
+
+// timeIn finds the time of an event within JSON text without undoing its escapes,
+// or returns 0. What clients can choose stands before it in an event.
+func timeIn(v tree.Value) int64 {
+	const name = "requestReceivedTimestamp"
+	raw, _, _ := v.Content()
+	i := bytes.LastIndex(raw, []byte(name))
+	if i < 0 {
+		return 0
+	}
+	rest := bytes.TrimLeft(raw[i+len(name):], `\": `)
+	end := bytes.IndexAny(rest[:min(len(rest), 40)], `\"`)
+	if end < 0 {
+		return 0
+	}
+	return audit.ParseTime(alias(rest[:end]))
 }

@@ -8,15 +8,22 @@ import (
 // Unescape appends what the content of a JSON string means. Escapes that are
 // none stay as they are; lone surrogates become U+FFFD.
 func Unescape(dst, s []byte) []byte {
-	for i := 0; i < len(s); {
-		if s[i] != '\\' {
-			dst = append(dst, s[i])
+	for len(s) > 0 {
+		i := 0
+		for i < len(s) && s[i] != '\\' {
 			i++
+		}
+		if dst = append(dst, s[:i]...); i == len(s) {
+			break
+		}
+		// Quotes are by far the most frequent.
+		if i+1 < len(s) && s[i+1] == '"' {
+			dst, s = append(dst, '"'), s[i+2:]
 			continue
 		}
 		var size int
 		dst, size = unescapeOne(dst, s[i:])
-		i += size
+		s = s[i+size:]
 	}
 	return dst
 }
