@@ -91,8 +91,8 @@ func TestBypass(t *testing.T) {
 		ev.StageTime = b.Now
 		require.Equal(t, "duplicate", b.Judge(ev).String())
 	})
-	run("watch where the policy omits its start", func(t *testing.T, b *Bench) {
-		b = New(t)
+	run("watch where the policy omits its start", func(t *testing.T, _ *Bench) {
+		b := New(t)
 		b.Day()
 		b.Now = Start + int64(48*time.Hour)
 		ev := b.Event(Watch(""), Alice, List(""), Verb("watch"))
@@ -202,8 +202,8 @@ func TestBypass(t *testing.T) {
 			require.Equal(t, "shop", g.Namespace)
 		}
 	})
-	run("habit of lists by label excuses no other", func(t *testing.T, b *Bench) {
-		b = New(t)
+	run("habit of lists by label excuses no other", func(t *testing.T, _ *Bench) {
+		b := New(t)
 		for range 3 {
 			b.Send(List(""), Query("labelSelector=owner%3Dhelm"))
 		}
@@ -280,8 +280,8 @@ func TestBypass(t *testing.T) {
 		caught(t, b.Send(From(chain[0])), rule.Low, "new-source-ip")
 		b.Quiet()
 	})
-	run("chain behind a trusted proxy", func(t *testing.T, b *Bench) {
-		b = Cluster(t, func(cfg *detector.Config) { cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
+	run("chain behind a trusted proxy", func(t *testing.T, _ *Bench) {
+		b := Cluster(t, func(cfg *detector.Config) { cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
 		require.Equal(t, "clean", b.Send(From("192.0.2.10", "10.9.0.1")).String())
 		require.Equal(t, "clean", b.Send(From("192.0.2.10", "10.9.0.2", "::ffff:10.9.0.1")).String())
 		g := b.Send(From("192.0.2.10", Outside, "10.9.0.1"))
@@ -351,8 +351,8 @@ func TestBypass(t *testing.T) {
 			require.False(t, b.Send(With(ua)).Has("suspicious-user-agent"), ua)
 		}
 	})
-	run("second user agent of a kubectl distribution", func(t *testing.T, b *Bench) {
-		b = New(t)
+	run("second user agent of a kubectl distribution", func(t *testing.T, _ *Bench) {
+		b := New(t)
 		for range 3 {
 			b.Send(With("kubectl-dispatcher/v1.0"))
 			b.Send()
