@@ -33,6 +33,7 @@ func nextNeedle(b []byte, from int) int {
 
 // isNeedle reports whether a needle stands at b[at].
 //
+// The plural counts unless it ends another word: external-secrets, sealedsecrets.
 // A token counts only behind a quote, as in JSON, or behind the header of a str
 // of five bytes in MessagePack (0xa5, or a length of 5 in its own byte), of twelve
 // for tokenreviews, or as a part of its own in a path or a method name. That
@@ -42,13 +43,16 @@ func isNeedle(b []byte, at int) bool {
 	if !startsNeedle(b, at) {
 		return false
 	}
-	if b[at] == 's' {
-		return true
-	}
 	if at == 0 {
-		return false
+		return b[at] == 's'
 	}
 	before := b[at-1]
+	if b[at] == 's' {
+		if before != '-' && (before < 'a' || before > 'z') {
+			return true
+		}
+		return at >= 6 && b[at-6] == '\\' && b[at-5] == 'u' // \u002f, say
+	}
 	if b[at] == 'S' {
 		rest := b[at+len(needleKind):]
 		if len(rest) >= 4 && string(rest[:4]) == "List" {

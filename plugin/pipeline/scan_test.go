@@ -11,7 +11,10 @@ import (
 func plainScan(b []byte, from int) int {
 	for at := from; at < len(b); at++ {
 		if bytes.HasPrefix(b[at:], []byte("secrets")) {
-			return at
+			word := at > 0 && strings.IndexByte("-abcdefghijklmnopqrstuvwxyz", b[at-1]) >= 0
+			if !word || at >= 6 && string(b[at-6:at-4]) == `\u` {
+				return at
+			}
 		}
 		before, after := byte(0), ""
 		if at > 0 {
@@ -60,7 +63,7 @@ func TestScan(t *testing.T) {
 	f([]byte("s"), 0)
 	f([]byte("token"), 0)
 	for size := range 150 {
-		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken", "/token", ".token.", "/tokens", "\xactokenreviews", "\xactoken", `"Secret"`, `"SecretList\`, "\xa6Secret", "\xaaSecretList", `"Secrets"`, "\xaaSecret"} {
+		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken", "-secrets", "lsecrets", "2secrets", "/secrets", `\u002fsecrets`, `\x002fsecrets`, "/token", ".token.", "/tokens", "\xactokenreviews", "\xactoken", `"Secret"`, `"SecretList\`, "\xa6Secret", "\xaaSecretList", `"Secrets"`, "\xaaSecret"} {
 			for at := 0; at+len(needle) <= size; at++ {
 				b := bytes.Repeat([]byte{'.'}, size)
 				copy(b[at:], needle)
