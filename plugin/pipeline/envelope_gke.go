@@ -55,7 +55,11 @@ func (p *Pipeline) gke(s *scratch, v tree.Value, l *layout) found {
 			ev.User.Username = text(m.Value.Get("principalEmail"))
 			ev.Impersonated.Username = text(m.Value.Get("authoritySelector"))
 		case "requestMetadata":
-			if ip := text(m.Value.Get("callerIp")); ip != "" {
+			ip := text(m.Value.Get("callerIp"))
+			if ip == "" {
+				ip = text(m.Value.Get("callerIP")) // as some exporters spell it
+			}
+			if ip != "" {
 				ev.SourceIPs = append(ev.SourceIPs, ip)
 			}
 			ev.UserAgent = text(m.Value.Get("callerSuppliedUserAgent"))
