@@ -27,7 +27,8 @@ func TestValidators(t *testing.T) {
 		}
 		t.Fatal(out)
 	}
-	out, err := run("test", "./...")
+	// Not from the cache: go does not see that files outside of the module changed.
+	out, err := run("test", "-count=1", "./...")
 	if err != nil {
 		t.Error(out)
 	}
