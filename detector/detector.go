@@ -92,8 +92,7 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 		return Skipped
 	}
 	c := d.cases.Get().(*rule.Case)
-	defer d.cases.Put(c)
-	c.Reset()
+	defer d.release(c)
 	a := c.Access
 	if !a.From(ev, &d.sources, &d.clients) || a.Time == 0 || d.ignored(a) {
 		return Skipped
@@ -121,6 +120,14 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 	}
 	d.tell(c, v)
 	return Found
+}
+
+// release gives a case back, emptied: what it held aliases the event, whose
+// memory may be the host's and gone tomorrow.
+func (d *Detector) release(c *rule.Case) {
+	c.Reset()
+	*c.Access = access.Access{}
+	d.cases.Put(c)
 }
 
 // stands says whether an event stands for its request: a request has up to

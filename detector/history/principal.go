@@ -149,7 +149,9 @@ func (s *Said) First(print uint64, t, span int64) bool {
 	for i := range s.prints {
 		p := &s.prints[i]
 		if p.print == print {
-			if t <= addTime(p.at, span) {
+			// Nor does one report with a time far in the future silence what
+			// comes before it.
+			if t <= addTime(p.at, span) && p.at <= addTime(t, span) {
 				return false
 			}
 			p.at = t

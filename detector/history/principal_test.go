@@ -88,6 +88,8 @@ func TestSaid(t *testing.T) {
 	f(1, math.MaxInt64, true)
 	f(2, math.MaxInt64, true)
 	f(2, math.MaxInt64, false)
+	f(2, epoch, true) // an outlier silences nothing
+	f(2, epoch+minute, false)
 }
 
 func TestHomes(t *testing.T) {
