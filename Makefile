@@ -12,7 +12,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build host test lint demo eval fuzz clean
+.PHONY: help build host test lint demo eval bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ demo: build host ## a recorded attack, caught and explained
 
 eval: ## what is caught and what is noise: the recorded log and three simulated months, beside published rules
 	@$(GO) run ./test/eval
+
+bench: build host ## what it costs: Go benchmarks, the loader host, and Fluent Bit with and without the filter
+	@$(GO) run ./test/bench
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@$(GO) list ./... | while read -r package; do \

@@ -248,9 +248,12 @@ func (g *Generator) other(e *event) {
 	case n < 92: // people
 		e.who = g.person(ns)
 		e.verb, e.group, e.resource, e.ns = "list", "apps", "deployments", "team-"+pad(ns)
-	case n < 96: // reviews, which are written like tokens
+	case n < 93: // reviews of tokens, which are written like tokens
 		e.who = controller(0)
 		e.verb, e.group, e.resource, e.code = "create", "authentication.k8s.io", "tokenreviews", 201
+	case n < 96: // reviews of permissions
+		e.who = controller(0)
+		e.verb, e.group, e.resource, e.code = "create", "authorization.k8s.io", "subjectaccessreviews", 201
 	default: // an operator whose name holds the word that is looked for
 		e.who = g.workload(0, 0)
 		w := *e.who
