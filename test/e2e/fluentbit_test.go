@@ -60,8 +60,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // startEngine starts Fluent Bit with a YAML configuration and the given plugins,
-// or the filter if none are given. It is killed at the end of the test if it
-// still runs then.
+// or the filter if none are given.
 func startEngine(t *testing.T, yaml string, plugins ...string) *engine {
 	t.Helper()
 	if plugins == nil {
@@ -76,19 +75,26 @@ func startEngine(t *testing.T, yaml string, plugins ...string) *engine {
 	for _, p := range plugins {
 		e.cmd.Args = append(e.cmd.Args, "-e", p)
 	}
+	e.run()
+	return e
+}
+
+// run starts the command. It is killed at the end of the test if it still runs
+// then.
+func (e *engine) run() {
+	e.t.Helper()
 	e.cmd.Stdout, e.cmd.Stderr = &e.stdout, &e.stderr
 	if err := e.cmd.Start(); err != nil {
-		t.Fatal(err)
+		e.t.Fatal(err)
 	}
 	go func() {
 		e.cmd.Wait()
 		close(e.ended)
 	}()
-	t.Cleanup(func() {
+	e.t.Cleanup(func() {
 		e.cmd.Process.Kill()
 		<-e.ended
 	})
-	return e
 }
 
 // await polls until done says so, and fails if Fluent Bit ends before or the
@@ -111,8 +117,17 @@ func (e *engine) await(what string, done func() bool) {
 	}
 }
 
-// stop ends Fluent Bit in order and fails if it does not end or by a signal.
+// stop is terminate for configurations that write nothing to standard output.
 func (e *engine) stop() {
+	e.t.Helper()
+	e.terminate()
+	if strings.Contains(e.stdout.String(), "secretwatch") {
+		e.t.Errorf("on standard output: %s", e.stdout.String())
+	}
+}
+
+// terminate ends Fluent Bit in order and fails if it does not end or by a signal.
+func (e *engine) terminate() {
 	e.t.Helper()
 	e.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -124,9 +139,6 @@ func (e *engine) stop() {
 		e.t.Errorf("ended by %v: %s", status.Signal(), tail([]byte(e.stderr.String())))
 	}
 	ours(e.t, []byte(e.stderr.String()))
-	if strings.Contains(e.stdout.String(), "secretwatch") {
-		e.t.Errorf("on standard output: %s", e.stdout.String())
-	}
 }
 
 func (e *engine) count(text string) int { return strings.Count(e.stderr.String(), text) }

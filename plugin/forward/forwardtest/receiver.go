@@ -287,7 +287,8 @@ func (r *reader) object() ([]byte, error) {
 	}
 }
 
-// parse reads [tag, bin of entries, options].
+// parse reads [tag, entries, options], with entries in a bin, in a str or as an
+// array.
 func parse(b []byte) (*Message, error) {
 	n, at, ok := msgpack.ReadArrayHeader(b, 0)
 	if !ok || n != 3 {
@@ -297,12 +298,20 @@ func parse(b []byte) (*Message, error) {
 	if !ok {
 		return nil, errors.New("no tag")
 	}
-	entries, at, ok := msgpack.ReadBin(b, at)
+	entries, options, ok := msgpack.ReadBin(b, at)
 	if !ok {
-		return nil, errors.New("no entries in bin")
+		entries, options, ok = msgpack.ReadStr(b, at)
+	}
+	if !ok {
+		_, first, isArray := msgpack.ReadArrayHeader(b, at)
+		end, err := msgpack.Skip(b, at)
+		if !isArray || err != nil {
+			return nil, errors.New("no entries")
+		}
+		entries, options = b[first:end], end
 	}
 	m := &Message{Tag: string(tag), Size: -1}
-	pairs, at, ok := msgpack.ReadMapHeader(b, at)
+	pairs, at, ok := msgpack.ReadMapHeader(b, options)
 	if !ok {
 		return nil, errors.New("no options")
 	}
