@@ -78,11 +78,11 @@ func New(cfg Config) *Generator {
 
 // event is what differs between events.
 type event struct {
-	who                               *identity
-	agent, ip, uri, verb              string
-	group, resource, ns, name         string
-	bindingKind, binding, role, extra string
-	code                              int
+	who                       *identity
+	agent, ip, uri, verb      string
+	group, resource, ns, name string
+	extra                     string
+	code                      int
 }
 
 // identity is who sends a request.
