@@ -24,7 +24,7 @@ build: ## the filter build/flb-filter_secretwatch.so, the output in the same fil
 	@ln -sf flb-filter_secretwatch.so build/out_secretwatch.so
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/secretwatch ./detector/cmd/secretwatch
 
-host: # the loader hosts build/host-v2 and build/host-v5
+host: # the loader hosts build/host-v2, build/host-v5 and build/host-output
 	@mkdir -p build
 	@test/host/build.sh build
 

@@ -1,13 +1,16 @@
 #!/bin/sh
-# Builds the loader host for both generations of Fluent Bit's interface:
-#   build.sh DIRECTORY   writes DIRECTORY/host-v2 and DIRECTORY/host-v5
+# Builds the loader host for both generations of Fluent Bit's interface, and the
+# one for the output:
+#   build.sh DIRECTORY   writes DIRECTORY/host-v2, DIRECTORY/host-v5 and DIRECTORY/host-output
 # CFLAGS adds options.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-for generation in v2 v5; do
-	define=
-	[ $generation = v2 ] && define=-DFLUENT_BIT_V2
+build() {
+	out=$1
+	shift
 	# shellcheck disable=SC2086
-	${CC:-cc} -std=gnu11 -O2 -g -Wall -Wextra -Werror ${CFLAGS:-} $define -rdynamic \
-		-o "$1/host-$generation" "$here"/*.c -lpthread -ldl -lm
-done
+	${CC:-cc} -std=gnu11 -O2 -g -Wall -Wextra -Werror ${CFLAGS:-} -rdynamic -o "$out" "$@" -lpthread -ldl -lm
+}
+build "$1/host-v2" -DFLUENT_BIT_V2 "$here"/*.c
+build "$1/host-v5" "$here"/*.c
+build "$1/host-output" "$here"/proxy/proxy.c "$here"/buffer.c "$here"/fluentbit.c "$here"/json.c "$here"/msgpack.c
