@@ -3,6 +3,7 @@ package delivery
 import (
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,14 +24,13 @@ func (discard) Close() error { return nil }
 // Of a chunk of 1000 records of about 1 KB: what delivery costs beside judging.
 func BenchmarkDeliver(b *testing.B) {
 	var chunk []byte
-	text := string(make([]byte, 1000))
+	text := strings.Repeat(`{"verb":"get"} `, 66)
 	for range 1000 {
 		chunk = append(chunk, record("log", text)...)
 	}
 	f := func(name string, target Target) {
 		b.Run(name, func(b *testing.B) {
 			o := New(Options{Process: untouched{}, Target: target, Log: &lines{}})
-			defer o.Close()
 			b.SetBytes(int64(len(chunk)))
 			b.ReportAllocs()
 			for range b.N {
@@ -60,6 +60,7 @@ func BenchmarkDeliver(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer client.Close()
 	f("forward", ToForward(client))
 }
 
