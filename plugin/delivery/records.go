@@ -8,16 +8,18 @@ import (
 	"github.com/secretwatch/secretwatch/plugin/chunk"
 )
 
-// eachRecord calls f for the ordinary records of a chunk whose body is a map. The
-// error is one that stays.
+// eachRecord calls f for the ordinary records of a chunk whose body is a map, and
+// counts in sent what f takes and what is left out. f must not keep r. The error is
+// one that stays.
 func eachRecord(b []byte, sent *Sent, f func(r *chunk.Record) bool) error {
+	var r chunk.Record // one for all, since f makes it escape
 	for at := 0; at < len(b); {
 		span, err := chunk.Next(b, at)
 		if err != nil {
 			return permanentError{err}
 		}
 		at = span.End
-		r := chunk.Read(b, span)
+		r = chunk.Read(b, span)
 		switch {
 		case r.Kind == chunk.GroupStart || r.Kind == chunk.GroupEnd:
 		case r.Kind == chunk.Log && msgpack.TypeOf(r.Body[0]) == msgpack.Map && f(&r):
