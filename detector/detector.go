@@ -309,9 +309,12 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 		}
 		return
 	}
-	text := strings.Clone(history.Cut(match))
-	if dim == history.DimSource {
+	text := history.Cut(match)
+	switch dim {
+	case history.DimSource:
 		text = c.Source.Text()
+	case history.DimNamespace:
+		text = strings.Clone(text) // that of a client may be kept, and is shared
 	}
 	if flagged {
 		s.Flag(b, key, text, t)
