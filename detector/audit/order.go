@@ -9,7 +9,7 @@ var order = [...]string{
 	"kind", "apiVersion", "level", "auditID", "stage", "requestURI", "verb",
 	"user", "username", "uid", "groups", "extra",
 	keyCredentialID, keyNodeName, keyNodeUID, keyPodName, keyPodUID,
-	"sourceIPs", "userAgent",
+	"impersonatedUser", "sourceIPs", "userAgent",
 	"objectRef", "resource", "namespace", "name", "apiGroup", "apiVersion", "subresource",
 	"responseStatus", "metadata", "code",
 	"requestReceivedTimestamp", "stageTimestamp",

@@ -99,7 +99,8 @@ func (s *scanner) key() (key string, ok bool) {
 		rest := s.b[at+1:]
 		for i := s.guess; i < len(order) && i < s.guess+ahead; i++ {
 			n := len(order[i])
-			if n+2 <= len(rest) && string(rest[:n]) == order[i] && rest[n] == '"' && rest[n+1] == ':' {
+			// Where the key would end is nearly always answer enough.
+			if n+2 <= len(rest) && rest[n] == '"' && rest[n+1] == ':' && string(rest[:n]) == order[i] {
 				s.at, s.guess, s.fresh = at+n+3, i+1, false
 				return order[i], true
 			}
