@@ -65,13 +65,15 @@ type read struct {
 
 // Rules holds what the rules remember. Not safe for concurrent use.
 type Rules struct {
-	triples map[triple]int64 // last seen
-	reads   map[string][]read
+	// Values are pointers: an assignment to a string key that is there replaces
+	// the key as well, and what events hold does not last.
+	triples map[triple]*int64 // last seen
+	reads   map[string]*[]read
 }
 
 // New returns rules that have seen nothing.
 func New() *Rules {
-	return &Rules{triples: map[triple]int64{}, reads: map[string][]read{}}
+	return &Rules{triples: map[triple]*int64{}, reads: map[string]*[]read{}}
 }
 
 // Judge takes the events of a log in order and says which rules alert on ev.
@@ -112,12 +114,15 @@ func (s *Rules) newTriple(ev *audit.Event) bool {
 		return false
 	}
 	k := triple{ev.SourceIPs[0], ev.User.Username, ev.UserAgent}
-	last, seen := s.triples[k]
-	if !seen {
-		k = triple{strings.Clone(k.ip), strings.Clone(k.user), strings.Clone(k.agent)}
+	last := s.triples[k]
+	if last == nil {
+		at := ev.Time
+		s.triples[triple{strings.Clone(k.ip), strings.Clone(k.user), strings.Clone(k.agent)}] = &at
+		return true
 	}
-	s.triples[k] = max(ev.Time, last)
-	return !seen || ev.Time-last > history
+	before := *last
+	*last = max(ev.Time, before)
+	return ev.Time-before > history
 }
 
 var scriptingAgents = []string{
@@ -148,23 +153,23 @@ func sensitive(uri string) bool {
 // thirdGet is true once there are three distinct secrets in the window, and
 // then starts anew, as a threshold rule with suppression does.
 func (s *Rules) thirdGet(ev *audit.Event) bool {
-	user := ev.User.Username
-	list, known := s.reads[user]
-	if !known {
-		user = strings.Clone(user)
+	list := s.reads[ev.User.Username]
+	if list == nil {
+		list = new([]read)
+		s.reads[strings.Clone(ev.User.Username)] = list
 	}
-	kept := list[:0]
+	kept := (*list)[:0]
 	name := ev.Namespace + "/" + ev.Name
-	for _, x := range list {
+	for _, x := range *list {
 		if x.t > ev.Time-gets && x.name != name {
 			kept = append(kept, x)
 		}
 	}
 	kept = append(kept, read{ev.Time, name})
 	if len(kept) >= 3 {
-		s.reads[user] = kept[:0]
+		*list = kept[:0]
 		return true
 	}
-	s.reads[user] = kept
+	*list = kept
 	return false
 }
