@@ -152,10 +152,15 @@ func (s *simulation) buildApps() {
 	})
 }
 
-// workingTime draws a time on a working day after the first.
+// workingTime draws a time on a working day after the first, or of the first
+// where it is the only one.
 func (s *simulation) workingTime(r *rand.Rand) int64 {
+	from := s.start + day
+	if from >= s.end {
+		from = s.start
+	}
 	for {
-		t := between(r, s.start+day, s.end)
+		t := between(r, from, s.end)
 		d := (t - s.start) / day
 		h := (t - s.start) % day / hour
 		if d%7 < 5 && h >= 7 && h < 18 {
