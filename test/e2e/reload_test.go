@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -134,12 +133,7 @@ end
 		}
 	}
 	out := file("out.jsonl")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	port := freePort(t)
 	e := startEngine(t, yaml(strings.Replace(service, "  parsers_file: {parsers}\n", "", 1)+`
 pipeline:
   inputs:

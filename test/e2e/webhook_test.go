@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,12 +31,7 @@ func TestFluentBitWebhook(t *testing.T) {
 			items += len(list.Items)
 		}
 		out := filepath.Join(t.TempDir(), "out.jsonl")
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		l.Close()
+		port := freePort(t)
 		e := startEngine(t, yaml(strings.Replace(service, "  parsers_file: {parsers}\n", "", 1)+`
 pipeline:
   inputs:
