@@ -34,7 +34,6 @@ type Detector struct {
 	settings rule.Settings
 	rules    []rule.Rule
 	memory   *Memory
-	store    *history.Store // memory's
 
 	ignoreUsers, ignoreNamespaces, ignoreSecrets globs
 
@@ -66,7 +65,6 @@ func NewWith(cfg Config, m *Memory) (*Detector, error) {
 		},
 		rules:            rule.All(),
 		memory:           m,
-		store:            m.store,
 		ignoreUsers:      cfg.IgnoreUsers,
 		ignoreNamespaces: cfg.IgnoreNamespaces,
 		ignoreSecrets:    cfg.IgnoreSecrets,
@@ -77,13 +75,13 @@ func NewWith(cfg Config, m *Memory) (*Detector, error) {
 		Sources:     &d.sources,
 	}
 	d.cases.New = func() any {
-		return &rule.Case{Access: new(access.Access), Settings: &d.settings, Store: d.store}
+		return &rule.Case{Access: new(access.Access), Settings: &d.settings}
 	}
 	return d, nil
 }
 
 // Store is the detector's history.
-func (d *Detector) Store() *history.Store { return d.store }
+func (d *Detector) Store() *history.Store { return d.memory.Store() }
 
 // Judge judges one event and fills v. ev is not kept: what the history
 // remembers is copied. v may be reused between calls.
@@ -101,7 +99,8 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 		return Duplicate
 	}
 
-	sh := d.store.Shard(a.Principal)
+	c.Store = d.memory.Store()
+	sh := c.Store.Shard(a.Principal)
 	sh.Lock()
 	defer sh.Unlock()
 	p, unsure := sh.Get(a.Principal, a.Time)
@@ -126,6 +125,7 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 // memory may be the host's and gone tomorrow.
 func (d *Detector) release(c *rule.Case) {
 	c.Reset()
+	c.Store = nil
 	*c.Access = access.Access{}
 	d.cases.Put(c)
 }
@@ -167,9 +167,9 @@ func (d *Detector) ignored(a *access.Access) bool {
 
 // prepare looks up what the history says of the access.
 func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
-	a, b := c.Access, &d.store.Bounds
+	a, b := c.Access, &c.Store.Bounds
 	c.P = p
-	c.Learning = a.Time-d.store.Start(a.Time) < int64(d.cfg.LearningPeriod)
+	c.Learning = a.Time-c.Store.Start(a.Time) < int64(d.cfg.LearningPeriod)
 	c.Standing = p.Status(b, a.Time)
 	if unsure && c.Standing == history.New {
 		c.Standing = history.Unsure
@@ -203,7 +203,7 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 		a.Bulk && !a.ClusterWide && !p.Objects.Seen(b, a.Object, a.Time)
 
 	if cred := a.Event.User.CredentialID; cred != "" && a.Class == access.ServiceAccount {
-		if m, _, ok := d.store.Minted.Get(access.Key(cred)); ok {
+		if m, _, ok := c.Store.Minted.Get(access.Key(cred)); ok {
 			c.SetMinted(m)
 			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal
 		}
@@ -214,7 +214,7 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 // requests of authenticated identities, after learning only those judged below
 // high.
 func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity) {
-	a, b, p, t := c.Access, &d.store.Bounds, c.P, c.Time
+	a, b, p, t := c.Access, &c.Store.Bounds, c.P, c.Time
 	// What was not found was asked for by somebody allowed to.
 	missing := a.Outcome == access.Failed && a.Event.Code == 404
 	if a.Outcome != access.Allowed && !missing || a.Class == access.Anonymous {
@@ -222,7 +222,7 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 	}
 	high := severity >= rule.High && !c.Learning
 	if a.Action == access.Mint && !missing && a.Event.IssuedCredentialID != "" && a.Class != access.Node {
-		d.store.Minted.Put(a.Principal, access.Key(a.Event.IssuedCredentialID), history.Minted{
+		c.Store.Minted.Put(a.Principal, access.Key(a.Event.IssuedCredentialID), history.Minted{
 			Minter: strings.Clone(a.Principal),
 			Source: a.Source.Key,
 			Addr:   a.Source.Addr,
@@ -252,7 +252,7 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 	for i := range c.Lessons {
 		l := &c.Lessons[i]
 		if l.Shared != nil {
-			l.Shared.With(func(p *history.Principal) { apply(&p.Sets[l.Dim], &d.store.Wide, l, t) })
+			l.Shared.With(func(p *history.Principal) { apply(&p.Sets[l.Dim], &c.Store.Wide, l, t) })
 		}
 		if !l.Only && apply(&p.Sets[l.Dim], b, l, t) && l.ClusterScope() && a.Class == access.Person {
 			d.shareGroups(c, groupReadsAll)
@@ -290,7 +290,7 @@ func apply(s *history.Set, b *history.Bounds, l *rule.Lesson, t int64) bool {
 
 // learn teaches the principal a value of its own dimension.
 func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool) {
-	s, b, t := &c.P.Sets[dim], &d.store.Bounds, c.Time
+	s, b, t := &c.P.Sets[dim], &c.Store.Bounds, c.Time
 	match := ""
 	switch dim {
 	case history.DimClient:
@@ -338,8 +338,8 @@ func (d *Detector) suspect(c *rule.Case) {
 		return
 	}
 	key := access.AddrKey(c.Source.Addr)
-	if s, owner, ok := d.store.Suspicious.Get(key); ok && owner != c.Principal && c.Time-s.At <= int64(10*time.Minute) {
+	if s, owner, ok := c.Store.Suspicious.Get(key); ok && owner != c.Principal && c.Time-s.At <= int64(10*time.Minute) {
 		return
 	}
-	d.store.Suspicious.Put(c.Principal, key, history.Suspicion{At: c.Time})
+	c.Store.Suspicious.Put(c.Principal, key, history.Suspicion{At: c.Time})
 }

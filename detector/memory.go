@@ -11,7 +11,7 @@ import (
 // Memory is all that a detector remembers between events. Safe for concurrent
 // use, also by several detectors.
 type Memory struct {
-	store *history.Store
+	store atomic.Pointer[history.Store]
 	dedup *dedup
 
 	// watchStarts is set once a watch was seen at ResponseStarted: from then on
@@ -24,7 +24,13 @@ type Memory struct {
 
 // NewMemory returns an empty memory with the bounds of a configuration.
 func NewMemory(cfg Config) *Memory {
-	return &Memory{store: history.NewStore(boundsOf(cfg), max(cfg.MaxPrincipals, 1)), dedup: newDedup()}
+	m := &Memory{dedup: newDedup()}
+	m.store.Store(newStore(cfg))
+	return m
+}
+
+func newStore(cfg Config) *history.Store {
+	return history.NewStore(boundsOf(cfg), max(cfg.MaxPrincipals, 1))
 }
 
 func boundsOf(cfg Config) history.Bounds {
@@ -35,12 +41,16 @@ func boundsOf(cfg Config) history.Bounds {
 	}
 }
 
-// Store is the history.
-func (m *Memory) Store() *history.Store { return m.store }
+// Store is the history as it is now; see Adopt.
+func (m *Memory) Store() *history.Store { return m.store.Load() }
+
+// Adopt replaces the history by another one, with the bounds of the first.
+// Events that are being judged meanwhile may still teach the former one.
+func (m *Memory) Adopt(s *history.Store) { m.store.Store(s) }
 
 // Bounded says whether the memory has the bounds that a configuration asks for.
 // The number of principals is not compared.
-func (m *Memory) Bounded(cfg Config) bool { return m.store.Bounds == boundsOf(cfg) }
+func (m *Memory) Bounded(cfg Config) bool { return m.Store().Bounds == boundsOf(cfg) }
 
 // requests is the table of what is remembered of single requests.
 const requests history.Table = "requests"
@@ -57,7 +67,7 @@ const (
 
 // Track makes the memory note what changes, for Changes. To be called before the
 // memory is used.
-func (m *Memory) Track() { m.store.Track() }
+func (m *Memory) Track() { m.Store().Track() }
 
 // Changes emits the records that changed since the last call, see
 // history.Store.Changes.
@@ -70,7 +80,7 @@ func (m *Memory) Changes(all bool, emit history.Emit) {
 		m.told = true
 		emit(requests, keyWatches, []byte{1})
 	}
-	m.store.Changes(all, emit)
+	m.Store().Changes(all, emit)
 }
 
 // Last emits what is only worth keeping when nothing will be judged any more:
@@ -94,7 +104,7 @@ type Restorer struct {
 }
 
 // Restore begins to fill an empty memory, which nobody may use before Done.
-func (m *Memory) Restore() *Restorer { return &Restorer{m, m.store.Restore()} }
+func (m *Memory) Restore() *Restorer { return &Restorer{m, m.Store().Restore()} }
 
 // Add adds one record, which is not kept. After an error the memory is to be
 // thrown away.

@@ -16,15 +16,15 @@ import (
 
 // compare says what people at large are known for.
 func (d *Detector) compare(c *rule.Case) {
-	a, w, t := c.Access, &d.store.Wide, c.Time
-	s := &d.store.People
+	a, w, t := c.Access, &c.Store.Wide, c.Time
+	s := &c.Store.People
 	s.Lock()
 	defer s.Unlock()
 	if a.Class == access.Person {
 		c.Common[history.DimSource] = common(w, &s.Sets[history.DimSource], a.Source.Key, "", t, 2)
 		c.Nearby = c.Nearby || a.Source.Addr.IsValid() &&
 			common(w, &s.Sets[history.DimSource], access.Area(a.Source.Addr), "", t, 3)
-		c.Colleague = d.colleague(&s.Principal, a)
+		c.Colleague = colleague(w, &s.Principal, a)
 		if a.ClusterWide {
 			ownGroups(a.Event, func(g string) {
 				g += groupReadsAll
@@ -55,10 +55,10 @@ func (d *Detector) shareWithPeople(c *rule.Case, dim history.Dim, key uint64, te
 	if c.Class != access.Person || dim == history.DimNamespace || dim == history.DimSource && c.Source.Presented > 0 {
 		return // addresses of dashboards are nobody's place of work
 	}
-	s := &d.store.People
+	s := &c.Store.People
 	s.Lock()
 	defer s.Unlock()
-	set, w, t := &s.Sets[dim], &d.store.Wide, c.Time
+	set, w, t := &s.Sets[dim], &c.Store.Wide, c.Time
 	teach := func(key uint64, text string, more bool) {
 		if more {
 			set.Teach(w, key, text, t)
@@ -97,12 +97,12 @@ func ownGroups(ev *audit.Event, f func(group string)) {
 
 // colleague says whether all groups of a person are common among people.
 // people's lock is held.
-func (d *Detector) colleague(people *history.Principal, a *access.Access) bool {
+func colleague(w *history.Bounds, people *history.Principal, a *access.Access) bool {
 	n, all := 0, true
 	ownGroups(a.Event, func(g string) {
 		n++
 		all = all && !strings.HasPrefix(g, "system:") &&
-			common(&d.store.Wide, &people.Sets[history.DimScope], access.Key(g), g, a.Time, 3)
+			common(w, &people.Sets[history.DimScope], access.Key(g), g, a.Time, 3)
 	})
 	return n > 0 && all
 }
@@ -113,20 +113,20 @@ const groupReadsAll = " reads all"
 // shareGroups counts one more known person for each of its groups, as a member
 // or for what it habitually does.
 func (d *Detector) shareGroups(c *rule.Case, does string) {
-	s := &d.store.People
+	s := &c.Store.People
 	s.Lock()
 	defer s.Unlock()
 	ownGroups(c.Event, func(g string) {
 		g += does
-		s.Sets[history.DimScope].Teach(&d.store.Wide, access.Key(g), strings.Clone(history.Cut(g)), c.Time)
+		s.Sets[history.DimScope].Teach(&c.Store.Wide, access.Key(g), strings.Clone(history.Cut(g)), c.Time)
 	})
 }
 
 // askNodes says of a node's source and client what nodes at large know, where
 // the node itself does not.
 func (d *Detector) askNodes(c *rule.Case) {
-	w, t, st := &d.store.Wide, c.Time, &c.Status
-	d.store.Nodes.With(func(p *history.Principal) {
+	w, t, st := &c.Store.Wide, c.Time, &c.Status
+	c.Store.Nodes.With(func(p *history.Principal) {
 		c.Classed = p.Sets[history.DimClient].Len() > 0
 		if rule.Fresh(st[history.DimSource]) && p.Sets[history.DimSource].Status(w, c.Source.Key, "", t) == history.Known {
 			st[history.DimSource] = history.Known
@@ -140,13 +140,13 @@ func (d *Detector) askNodes(c *rule.Case) {
 // share teaches what principals of a class have in common. Newcomers teach
 // their class nothing.
 func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
-	a, w, t := c.Access, &d.store.Wide, c.Time
+	a, w, t := c.Access, &c.Store.Wide, c.Time
 	if !c.Learning && c.Newcomer() || flagged[history.DimSource] || flagged[history.DimClient] {
 		return
 	}
 	switch {
 	case a.Class == access.Node:
-		d.store.Nodes.With(func(p *history.Principal) {
+		c.Store.Nodes.With(func(p *history.Principal) {
 			p.Sets[history.DimClient].Teach(w, c.ClientKey, c.ClientText, t)
 			if c.Source.Network != "" {
 				p.Sets[history.DimSource].Teach(w, a.Source.Key, c.Source.Network, t)
@@ -154,12 +154,12 @@ func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
 		})
 		if a.Source.Addr.IsValid() {
 			key := access.Key(a.Principal[len("system:node:"):])
-			if old, _, ok := d.store.NodeAddrs.Get(key); !ok || old != a.Source.Addr {
-				d.store.NodeAddrs.Put(a.Principal, key, a.Source.Addr)
+			if old, _, ok := c.Store.NodeAddrs.Get(key); !ok || old != a.Source.Addr {
+				c.Store.NodeAddrs.Put(a.Principal, key, a.Source.Addr)
 			}
 		}
 	case a.Class == access.ServiceAccount && a.Event.User.PodUID != "" && !a.Source.Inside:
-		d.store.Accounts.With(func(p *history.Principal) {
+		c.Store.Accounts.With(func(p *history.Principal) {
 			p.Sets[history.DimSource].Teach(w, a.Source.Key, c.Source.Text(), t)
 		})
 	}

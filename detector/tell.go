@@ -86,10 +86,10 @@ func (d *Detector) tell(c *rule.Case, v *Verdict) {
 	v.Title = c.Findings[0].Info.Title
 	v.Reason = string(reason)
 	v.Fingerprint = fingerprint(print)
-	span := d.store.Bounds.Probation
+	span := c.Store.Bounds.Probation
 	if c.Outcome == access.Denied {
 		// What was refused stays unknown for ever: once a window is enough.
-		span = max(span, d.store.Bounds.Window)
+		span = max(span, c.Store.Bounds.Window)
 	}
 	v.First = c.P.Said.First(print, c.Time, span) && c.Raises()
 }
