@@ -1,14 +1,9 @@
 # Needs Go, a C compiler and make. `make help` lists the targets.
 
-# Version and commit shown by the plugin and the tool.
-VERSION ?= $(shell git describe --tags 2>/dev/null || echo dev)
-COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
-
 # Pinned so that a new check does not break an old commit.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 GO      ?= go
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
@@ -18,11 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the filter build/flb-filter_secretwatch.so, the output in the same file, and the tool build/secretwatch
-	@mkdir -p build
-	$(GO) build -buildmode=c-shared -trimpath -ldflags '$(LDFLAGS)' -o build/flb-filter_secretwatch.so ./plugin
-	@rm -f build/flb-filter_secretwatch.h
-	@ln -sf flb-filter_secretwatch.so build/out_secretwatch.so
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/secretwatch ./detector/cmd/secretwatch
+	scripts/build.sh build
 
 host: # the loader hosts build/host-v2, build/host-v5 and build/host-output
 	@mkdir -p build

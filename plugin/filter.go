@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/plugin/version"
 )
 
 // secretwatchInit sets up one instance and returns its handle. On any error it
@@ -40,7 +41,7 @@ func secretwatchInit(ins *C.struct_flb_filter_instance) (handle C.uintptr_t) {
 		log.Errorf("%v", err)
 		return 0
 	}
-	log.Infof("version %s, %s", versionString(), given)
+	log.Infof("version %s, %s", version.String(), given)
 	return C.uintptr_t(instances.add(instance))
 }
 

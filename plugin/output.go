@@ -14,6 +14,7 @@ import (
 	"github.com/secretwatch/secretwatch/plugin/config"
 	"github.com/secretwatch/secretwatch/plugin/delivery"
 	"github.com/secretwatch/secretwatch/plugin/forward"
+	"github.com/secretwatch/secretwatch/plugin/version"
 )
 
 // FLBPluginRegister is called when the library is loaded under a name that does
@@ -50,7 +51,7 @@ func secretwatchOutputInit(plugin unsafe.Pointer) (result C.int) {
 		log.Errorf("%v", err)
 		return C.FLB_ERROR
 	}
-	log.Infof("version %s, %s", versionString(), effective)
+	log.Infof("version %s, %s", version.String(), effective)
 	// fluent-bit-go keeps what it is given forever.
 	output.FLBPluginSetContext(plugin, instances.add(ins))
 	return C.FLB_OK

@@ -95,7 +95,7 @@ func TestHostLogLines(t *testing.T) {
 			t.Fatalf("exit status %d: %s", r.code, r.stderr)
 		}
 		lines := ours(t, r.stderr)
-		if len(lines) != 2 || !strings.Contains(lines[0], "] [filter:secretwatch:secretwatch.0] version ") ||
+		if len(lines) != 2 || !strings.Contains(lines[0], "] [filter:secretwatch:secretwatch.0] version "+testVersion+" ("+testCommit+"), ") ||
 			!strings.Contains(lines[0], `window="3d"`) || strings.Contains(lines[0], "tag_all") {
 			t.Errorf("want a line at start with version and changed options and a line at exit, got %q", lines)
 		}

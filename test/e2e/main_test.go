@@ -23,6 +23,12 @@ var (
 	replay   string // the tool secretwatch
 )
 
+// What the build says of itself.
+const (
+	testVersion = "v0.0.0-e2e"
+	testCommit  = "0123456789ab"
+)
+
 // generations of the host's interface; see test/host/build.sh.
 var generations = []string{"v2", "v5"}
 
@@ -40,21 +46,17 @@ func TestMain(m *testing.M) {
 		pluginSO = filepath.Join(dir, "flb-filter_secretwatch.so")
 		replay = filepath.Join(dir, "secretwatch")
 		for _, args := range [][]string{
-			{"go", "build", "-buildmode=c-shared", "-o", pluginSO, "../../plugin"},
-			{"go", "build", "-o", replay, "../../detector/cmd/secretwatch"},
+			{"../../scripts/build.sh", dir},
 			{"../host/build.sh", dir},
 		} {
 			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "VERSION="+testVersion, "COMMIT="+testCommit)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				fmt.Fprintf(os.Stderr, "%v: %v\n%s", args, err, out)
 				return 1
 			}
 		}
 		outputSO = filepath.Join(dir, "out_secretwatch.so")
-		if err := os.Symlink(filepath.Base(pluginSO), outputSO); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
 		return m.Run()
 	}())
 }

@@ -1,13 +1,14 @@
-package main
+// Package version tells which build of secretwatch this is.
+package version
 
 import "runtime/debug"
 
-// version and commit are set by the linker (-ldflags -X). Without that they come
-// from the build information.
+// Set by the linker (scripts/build.sh). Without that they come from the build
+// information that the go command writes.
 var version, commit string
 
-// versionString returns the version with the commit in parentheses, where known.
-func versionString() string {
+// String returns the version with the commit in parentheses, where known.
+func String() string {
 	v, c := version, commit
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v == "" {
