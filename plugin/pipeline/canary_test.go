@@ -2,83 +2,22 @@ package pipeline
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"regexp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/valyala/fastjson"
 
+	"github.com/secretwatch/secretwatch/detector/audit"
 	"github.com/secretwatch/secretwatch/detector/msgpack"
+	"github.com/secretwatch/secretwatch/test/canary"
 )
-
-// canaries are the values that may not come out: every value in a secret's data,
-// as base64 and as what it says, and every token.
-func canaries(lines []string) map[string]bool {
-	all := map[string]bool{}
-	token := regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+`)
-	add := func(s string) {
-		if len(s) >= 8 {
-			all[s] = true
-		}
-	}
-	var walk func(v *fastjson.Value)
-	walk = func(v *fastjson.Value) {
-		switch v.Type() {
-		case fastjson.TypeObject:
-			v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
-				if name := string(key); name == "data" || name == "stringData" || name == "token" {
-					collect(v, func(s string) {
-						add(s)
-						if plain, err := base64.StdEncoding.DecodeString(s); err == nil {
-							add(string(plain))
-						}
-					})
-				}
-				walk(v)
-			})
-		case fastjson.TypeArray:
-			for _, e := range v.GetArray() {
-				walk(e)
-			}
-		case fastjson.TypeString:
-			text := string(v.GetStringBytes())
-			if in, err := fastjson.Parse(text); err == nil && in.Type() == fastjson.TypeObject {
-				walk(in) // last-applied-configuration
-			}
-		}
-	}
-	for _, line := range lines {
-		v := fastjson.MustParse(line)
-		resource, sub := string(v.GetStringBytes("objectRef", "resource")), string(v.GetStringBytes("objectRef", "subresource"))
-		if resource != "secrets" && sub != "token" {
-			continue
-		}
-		for _, name := range []string{"requestObject", "responseObject"} {
-			if o := v.Get(name); o != nil {
-				walk(o)
-				for _, s := range token.FindAllString(string(o.MarshalTo(nil)), -1) {
-					add(s)
-				}
-			}
-		}
-	}
-	return all
-}
-
-func collect(v *fastjson.Value, f func(string)) {
-	switch v.Type() {
-	case fastjson.TypeObject:
-		v.GetObject().Visit(func(_ []byte, v *fastjson.Value) { collect(v, f) })
-	case fastjson.TypeArray:
-		for _, e := range v.GetArray() {
-			collect(e, f)
-		}
-	case fastjson.TypeString:
-		f(string(v.GetStringBytes()))
-	}
-}
 
 // wrappers put lines of an audit log into every envelope; each returns a chunk.
 var wrappers = map[string]func(lines []string) []byte{
@@ -195,78 +134,274 @@ func gkeOf(v *fastjson.Value) string {
 	return s + `,"authenticationInfo":{"principalEmail":` + quoteJSON(get("user", "username")) + `}}}`
 }
 
-// kinds returns a few lines of each kind of event about secrets and tokens.
-func kinds(lines []string) (some []string) {
-	seen := map[string]int{}
-	for _, l := range lines {
-		v := fastjson.MustParse(l)
-		get := func(path ...string) string { return string(v.GetStringBytes(path...)) + " " }
-		key := get("verb") + get("stage") + get("objectRef", "subresource") + get("requestObject", "kind") + get("responseObject", "kind")
-		if seen[key]++; seen[key] <= 2 {
-			some = append(some, l)
-		}
-	}
-	return some
+// more wrappers are only for what is looked at here; they make no event of a line,
+// or more than one text.
+var moreWrappers = map[string]func(lines []string) []byte{
+	"message": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return record(pack(kv{"id", "1"}, kv{"message", l})) })
+	},
+	"old shape": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return append([]byte{0x92, 0x05}, pack(kv{"log", l})...) })
+	},
+	"object in a field": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return record(pack(kv{"body", packJSON(l)})) })
+	},
+	"structured array in a field": func(lines []string) []byte {
+		return record(pack(kv{"log", packJSON("[" + strings.Join(lines, ",") + "]")}))
+	},
+	"list in a field": func(lines []string) []byte { return record(pack(kv{"body", packJSON(eventListOf(lines))})) },
+	"lists in an array": func(lines []string) []byte {
+		half := len(lines) / 2
+		return logRecord("[" + eventListOf(lines[:half]) + "," + eventListOf(lines[half:]) + "]")
+	},
+	"text in text": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return logRecord(`{"stream":"stdout","log":` + quoteJSON(l) + `}`) })
+	},
+	"text in text in text": func(lines []string) []byte {
+		return each(lines, func(l string) []byte {
+			return logRecord(`{"message":` + quoteJSON(`{"log":`+quoteJSON(l)+`}`) + `}`)
+		})
+	},
+	"all escaped": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return logRecord(`{"log":` + escapeAll(l) + `}`) })
+	},
+	"strings escaped": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return logRecord(escapeStrings(fastjson.MustParse(l))) })
+	},
+	"subscription in text": func(lines []string) []byte {
+		return logRecord(`{"message":` + quoteJSON(subscriptionOf(lines)) + `}`)
+	},
+	"AKS, properties as text": func(lines []string) []byte {
+		return each(lines, func(l string) []byte {
+			return record(packJSON(`{"category":"kube-audit","properties":` + quoteJSON(`{"log":`+quoteJSON(l)+`}`) + `}`))
+		})
+	},
+	"Elastic, half dotted": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return record(packJSON(halfDotted(fastjson.MustParse(l)))) })
+	},
+	"Elastic as text": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return logRecord(`{"kubernetes":{"audit":` + l + `}}`) })
+	},
+	"Elastic, dotted, as text": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return logRecord(dotted(fastjson.MustParse(l))) })
+	},
+	"GKE, objects by type": func(lines []string) []byte {
+		return each(lines, func(l string) []byte {
+			return record(packJSON(strings.ReplaceAll(gkeOf(fastjson.MustParse(l)), `"kind":`, `"@type":`)))
+		})
+	},
+	"GKE in a message": func(lines []string) []byte {
+		return each(lines, func(l string) []byte { return record(pack(kv{"message", gkeOf(fastjson.MustParse(l))})) })
+	},
 }
 
-// TestNoValueSurvives takes the recorded log, which is at level RequestResponse,
-// through every envelope and every format and looks for every value of a secret
-// and every token in all that comes out.
+// cutWrappers cut what they make, at a place that r tells, as collectors and log
+// services do.
+var cutWrappers = map[string]func(r *rand.Rand, lines []string) []byte{
+	"text":         cutEach(func(l string) string { return l }),
+	"text in text": cutEach(func(l string) string { return `{"log":` + quoteJSON(l) + `}` }),
+	"text in text in text": cutEach(func(l string) string {
+		return `{"message":` + quoteJSON(`{"log":`+quoteJSON(l)+`}`) + `}`
+	}),
+	"prefix":      cutEach(func(l string) string { return "2026-11-23T04:05:37Z stdout F " + l }),
+	"all escaped": cutEach(func(l string) string { return `{"log":` + escapeAll(l) + `}` }),
+	"Elastic":     cutEach(func(l string) string { return `{"kubernetes":{"audit":` + l + `}}` }),
+	"dotted":      cutEach(func(l string) string { return dotted(fastjson.MustParse(l)) }),
+	"GKE":         cutEach(func(l string) string { return gkeOf(fastjson.MustParse(l)) }),
+	"AKS":         cutEach(func(l string) string { return aksOf([]string{l}) }),
+	"list": func(r *rand.Rand, lines []string) []byte {
+		return each(groups(lines), func(l string) []byte { return logRecord(cut(r, eventListOf(strings.Split(l, "\n")))) })
+	},
+	"subscription": func(r *rand.Rand, lines []string) []byte {
+		return each(groups(lines), func(l string) []byte { return logRecord(cut(r, subscriptionOf(strings.Split(l, "\n")))) })
+	},
+	"message of a subscription": func(r *rand.Rand, lines []string) []byte {
+		return record(packJSON(subscriptionOf(cutLines(r, lines))))
+	},
+	"log of AKS":      func(r *rand.Rand, lines []string) []byte { return record(packJSON(aksOf(cutLines(r, lines)))) },
+	"log of AKS text": func(r *rand.Rand, lines []string) []byte { return logRecord(aksOf(cutLines(r, lines))) },
+}
+
+func cutEach(f func(line string) string) func(*rand.Rand, []string) []byte {
+	return func(r *rand.Rand, lines []string) []byte {
+		return each(lines, func(l string) []byte { return logRecord(cut(r, f(l))) })
+	}
+}
+
+func cutLines(r *rand.Rand, lines []string) []string {
+	short := make([]string, len(lines))
+	for i, l := range lines {
+		short[i] = cut(r, l)
+	}
+	return short
+}
+
+// cut cuts a text anywhere, more often than not in its second half, and mostly
+// with CloudWatch's mark.
+func cut(r *rand.Rand, text string) string {
+	n := max(r.IntN(len(text)), r.IntN(len(text)))
+	if r.IntN(4) == 0 {
+		return text[:n]
+	}
+	return text[:n] + truncatedTail
+}
+
+// groups joins every 20 lines to one.
+func groups(lines []string) (all []string) {
+	for g := range slices.Chunk(lines, 20) {
+		all = append(all, strings.Join(g, "\n"))
+	}
+	return all
+}
+
+// escapeAll is s as a JSON string with the escapes of encoders that mean to be
+// careful: quotes and signs as in .NET (System.Text.Encodings.Web), slashes as in
+// PHP.
+func escapeAll(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range utf16.Encode([]rune(s)) {
+		switch {
+		case c == '\\':
+			b.WriteString(`\\`)
+		case c == '/':
+			b.WriteString(`\/`)
+		case c < ' ' || c >= utf8.RuneSelf || strings.ContainsRune("\"&'+<>`", rune(c)):
+			fmt.Fprintf(&b, `\u%04X`, c)
+		default:
+			b.WriteByte(byte(c))
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// escapeStrings is v as JSON with every string value, but no name, written in
+// escapes.
+func escapeStrings(v *fastjson.Value) string {
+	var parts []string
+	switch v.Type() {
+	case fastjson.TypeObject:
+		v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+			parts = append(parts, quoteJSON(string(key))+":"+escapeStrings(v))
+		})
+		return "{" + strings.Join(parts, ",") + "}"
+	case fastjson.TypeArray:
+		for _, e := range v.GetArray() {
+			parts = append(parts, escapeStrings(e))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case fastjson.TypeString:
+		return escapeAll(string(v.GetStringBytes()))
+	}
+	return string(v.MarshalTo(nil))
+}
+
+// halfDotted is the shape of Elastic's integration with objects in members that
+// have dots in their names.
+func halfDotted(v *fastjson.Value) string {
+	var parts []string
+	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+		parts = append(parts, quoteJSON("kubernetes.audit."+string(key))+":"+string(v.MarshalTo(nil)))
+	})
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// lineLog collects what is logged at any level.
+type lineLog struct {
+	mu    sync.Mutex
+	lines []byte
+}
+
+func (l *lineLog) add(format string, args []any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = fmt.Appendf(l.lines, format+"\n", args...)
+}
+
+func (l *lineLog) Errorf(format string, args ...any) { l.add(format, args) }
+func (l *lineLog) Warnf(format string, args ...any)  { l.add(format, args) }
+func (l *lineLog) Infof(format string, args ...any)  { l.add(format, args) }
+func (l *lineLog) Debugf(format string, args ...any) { l.add(format, args) }
+
+// TestNoValueSurvives takes every event of the recorded log that is about secrets
+// or tokens, which is at level RequestResponse, through every envelope, whole and
+// cut, and every format, and looks for every value and every token in all that
+// comes out and all that is logged.
 func TestNoValueSurvives(t *testing.T) {
+	all := recordedLines(t)
+	values, err := canary.Collect(all)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var lines []string
-	for _, l := range recordedLines(t) {
-		if strings.Contains(l, `"secrets"`) || strings.Contains(l, `"token"`) || strings.Contains(l, "PLAINTEXT") {
+	for _, l := range all {
+		if strings.Contains(l, `"secrets"`) || strings.Contains(l, `"token"`) || values.Count([]byte(l)) > 0 {
 			lines = append(lines, l)
 		}
 	}
-	some := kinds(lines)
-	all, few := canaries(lines), canaries(some)
-	if len(all) < 100 || len(few) < 20 {
-		t.Fatalf("only %d and %d canaries", len(all), len(few))
+	if values.Len() < 100 || len(lines) < 1800 {
+		t.Fatalf("only %d values in %d events", values.Len(), len(lines))
 	}
-	t.Logf("%d events with %d values and tokens, of each kind some, %d events with %d", len(lines), len(all), len(some), len(few))
-	// The values in the recording have a common beginning; what is escaped in
-	// texts within texts has none of these characters.
-	begin := [][]byte{[]byte("UExBSU5URVhU"), []byte("PLAINTEXT")}
-	holds := func(b []byte) bool { return bytes.Contains(b, begin[0]) || bytes.Contains(b, begin[1]) }
-	check := func(name string, in []byte, secret map[string]bool, change func(*Options)) {
+	t.Logf("%d values and tokens in %d events of %d", values.Len(), len(lines), len(all))
+
+	check := func(t *testing.T, in []byte, change func(*Options)) {
 		t.Helper()
+		log := &lineLog{}
 		p := realPipeline(t, change)
+		p.log = log
 		out, modified := process(t, p, in)
-		if s := p.Stats(); !modified || s.Redacted == 0 || s.Panics != 0 || s.Undecodable != 0 {
-			t.Fatalf("%s: %+v", name, s)
+		if s := p.Stats(); !modified || s.Redacted == 0 || s.Undecodable != 0 {
+			t.Fatalf("%+v", s)
 		}
-		out = bytes.ReplaceAll(out, []byte(`\/`), []byte(`/`))
-		if holds(out) {
-			i := max(bytes.Index(out, begin[0]), bytes.Index(out, begin[1]))
-			t.Fatalf("%s: %q", name, out[max(i-300, 0):min(i+80, len(out))])
+		log.Infof("%s", p.Summary())
+		if leak := values.Find(out); leak != "" {
+			t.Fatal(leak)
 		}
-		for value := range secret {
-			if i := bytes.Index(out, []byte(value)); i >= 0 {
-				t.Fatalf("%s: %q in %q", name, value, out[max(i-300, 0):min(i+80, len(out))])
+		if leak := values.Find(log.lines); leak != "" {
+			t.Fatalf("in the log: %s", leak)
+		}
+	}
+	f := func(name string, least int, lines []string, wrap func([]string) []byte) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := wrap(lines)
+			if n := values.Count(in); n < least {
+				t.Fatalf("only %d of %d values go in", n, values.Len())
 			}
-		}
-	}
-	for name, wrap := range wrappers {
-		in := wrap(some)
-		if !holds(in) {
-			t.Fatalf("%s: nothing to be removed", name)
-		}
-		for _, format := range Formats() {
-			for _, split := range []bool{true, false} {
-				check(name+", "+format, in, few, func(o *Options) { o.Format, o.Split = format, split })
+			for _, format := range Formats() {
+				for _, on := range []bool{true, false} {
+					check(t, in, func(o *Options) { o.Format, o.Split, o.TagAll = format, on, !on })
+				}
 			}
-		}
-		// With redaction off it is there: the test can fail.
-		p := realPipeline(t, func(o *Options) { o.Redact = false })
-		if out, modified := process(t, p, in); modified && !holds(out) {
-			t.Fatalf("%s: removed with redact off", name)
+			check(t, in, func(o *Options) { o.Key = "log" })
+			// Nothing is judged, everything is given up.
+			check(t, in, func(o *Options) {
+				o.Judge = fakeJudge{seen: func(ev *audit.Event) { panic("gives up") }}
+			})
+			// With redaction off it is all there: the test can fail.
+			p := realPipeline(t, func(o *Options) { o.Redact = false })
+			if out, modified := process(t, p, in); modified && values.Count(out) < least {
+				t.Fatal("removed with redact off")
+			}
+		})
+	}
+	for _, set := range []map[string]func([]string) []byte{wrappers, moreWrappers} {
+		for name, wrap := range set {
+			least := values.Len()
+			if name == "truncated" {
+				least /= 2
+			}
+			f(name, least, lines, wrap)
 		}
 	}
-	check("all as text", wrappers["text"](lines), all, func(*Options) {})
-	for _, name := range []string{"structured", "list", "list as text", "subscription as text"} {
-		check("all as "+name, wrappers[name](lines), nil, func(*Options) {})
+	for name, wrap := range cutWrappers {
+		const seed = 5
+		f("cut, "+name, values.Len()/2, lines, func(lines []string) []byte {
+			return wrap(rand.New(rand.NewPCG(seed, 0)), lines)
+		})
 	}
+	f("everything", values.Len(), all, wrappers["text"])
 }
 
 // TestRedactedAnyway: what is not judged, given up or ignored is redacted too.

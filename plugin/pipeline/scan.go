@@ -34,11 +34,11 @@ func nextNeedle(b []byte, from int) int {
 // isNeedle reports whether a needle stands at b[at].
 //
 // The plural counts unless it ends another word: external-secrets, sealedsecrets.
-// A token counts only behind a quote, as in JSON, or behind the header of a str
-// of five bytes in MessagePack (0xa5, or a length of 5 in its own byte), of twelve
-// for tokenreviews, or as a part of its own in a path or a method name. That
-// leaves out the many words in which "token" occurs. A kind counts only if it is a
-// whole str.
+// A token counts only behind a quote, as in JSON, also where the quote is an
+// escape, or behind the header of a str of five bytes in MessagePack (0xa5, or a
+// length of 5 in its own byte), of twelve for tokenreviews, or as a part of its
+// own in a path or a method name. That leaves out the many words in which "token"
+// occurs. A kind counts only if it is a whole str.
 func isNeedle(b []byte, at int) bool {
 	if !startsNeedle(b, at) {
 		return false
@@ -51,14 +51,14 @@ func isNeedle(b []byte, at int) bool {
 		if before != '-' && (before < 'a' || before > 'z') {
 			return true
 		}
-		return at >= 6 && b[at-6] == '\\' && b[at-5] == 'u' // \u002f, say
+		return behindEscape(b, at)
 	}
 	if b[at] == 'S' {
 		rest := b[at+len(needleKind):]
 		if len(rest) >= 4 && string(rest[:4]) == "List" {
-			return before == 0xaa || before == 0x0a || before == '"' && endsString(rest[4:])
+			return before == 0xaa || before == 0x0a || (before == '"' || behindEscape(b, at)) && endsString(rest[4:])
 		}
-		return before == 0xa6 || before == 0x06 || before == '"' && endsString(rest)
+		return before == 0xa6 || before == 0x06 || (before == '"' || behindEscape(b, at)) && endsString(rest)
 	}
 	switch before {
 	case '"', 0xa5, 0x05:
@@ -70,8 +70,12 @@ func isNeedle(b []byte, at int) bool {
 		end := at + len(needleToken)
 		return end == len(b) || b[end]|0x20 < 'a' || b[end]|0x20 > 'z'
 	}
-	return false
+	return behindEscape(b, at)
 }
+
+// behindEscape reports whether b[:at] ends with an escape such as \u0022, as which
+// some encoders write a quote within a string.
+func behindEscape(b []byte, at int) bool { return at >= 6 && b[at-6] == '\\' && b[at-5] == 'u' }
 
 // endsString reports whether a string of JSON, or of JSON within JSON, ends here.
 func endsString(b []byte) bool { return len(b) > 0 && (b[0] == '"' || b[0] == '\\') }

@@ -10,9 +10,10 @@ import (
 // plainScan is the meaning of nextNeedle.
 func plainScan(b []byte, from int) int {
 	for at := from; at < len(b); at++ {
+		escape := at >= 6 && string(b[at-6:at-4]) == `\u`
 		if bytes.HasPrefix(b[at:], []byte("secrets")) {
 			word := at > 0 && strings.IndexByte("-abcdefghijklmnopqrstuvwxyz", b[at-1]) >= 0
-			if !word || at >= 6 && string(b[at-6:at-4]) == `\u` {
+			if !word || escape {
 				return at
 			}
 		}
@@ -23,7 +24,7 @@ func plainScan(b []byte, from int) int {
 		if bytes.HasPrefix(b[at:], []byte("token")) {
 			after = string(b[at+5:])
 			letter := after != "" && (after[0] >= 'a' && after[0] <= 'z' || after[0] >= 'A' && after[0] <= 'Z')
-			if at > 0 && (strings.IndexByte("\"\xa5\x05", before) >= 0 ||
+			if at > 0 && (escape || strings.IndexByte("\"\xa5\x05", before) >= 0 ||
 				strings.IndexByte("/.", before) >= 0 && !letter ||
 				strings.IndexByte("\xac\x0c", before) >= 0 && strings.HasPrefix(after, "reviews")) {
 				return at
@@ -31,7 +32,7 @@ func plainScan(b []byte, from int) int {
 		}
 		if bytes.HasPrefix(b[at:], []byte("Secret")) && at > 0 {
 			after, list := strings.CutPrefix(string(b[at+6:]), "List")
-			quoted := before == '"' && (strings.HasPrefix(after, `"`) || strings.HasPrefix(after, `\`))
+			quoted := (before == '"' || escape) && (strings.HasPrefix(after, `"`) || strings.HasPrefix(after, `\`))
 			if quoted || list && strings.IndexByte("\xaa\x0a", before) >= 0 || !list && strings.IndexByte("\xa6\x06", before) >= 0 {
 				return at
 			}
@@ -63,7 +64,7 @@ func TestScan(t *testing.T) {
 	f([]byte("s"), 0)
 	f([]byte("token"), 0)
 	for size := range 150 {
-		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken", "-secrets", "lsecrets", "2secrets", "/secrets", `\u002fsecrets`, `\x002fsecrets`, "/token", ".token.", "/tokens", "\xactokenreviews", "\xactoken", `"Secret"`, `"SecretList\`, "\xa6Secret", "\xaaSecretList", `"Secrets"`, "\xaaSecret"} {
+		for _, needle := range []string{"secrets", `"token`, "\xa5token", "\x05token", "token", "secret", "xtoken", "-secrets", "lsecrets", "2secrets", "/secrets", `\u002fsecrets`, `\x002fsecrets`, `\u0022token`, `\u0022Secret\u0022`, `\u0022SecretList\`, `\x0022Secret"`, "/token", ".token.", "/tokens", "\xactokenreviews", "\xactoken", `"Secret"`, `"SecretList\`, "\xa6Secret", "\xaaSecretList", `"Secrets"`, "\xaaSecret"} {
 			for at := 0; at+len(needle) <= size; at++ {
 				b := bytes.Repeat([]byte{'.'}, size)
 				copy(b[at:], needle)
@@ -74,7 +75,7 @@ func TestScan(t *testing.T) {
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	parts := []string{"Secret", "S", "List", "reviews", "/", "\\", "\xa6", "\xaa", "\xac", "secrets", "secret", "token", `"`, "\xa5", "\x05", "s", "e", "c", "r", "t", "k", "n", "cret", "crat", "ken", ".", "................", "sesecretsecrets"}
+	parts := []string{"Secret", "S", "List", "reviews", "/", "\\", "\xa6", "\xaa", "\xac", "secrets", "secret", "token", `"`, "\xa5", "\x05", "s", "e", "c", "r", "t", `\u0022`, "k", "n", "cret", "crat", "ken", ".", "................", "sesecretsecrets"}
 	for range 20000 {
 		var b []byte
 		for range r.IntN(60) {

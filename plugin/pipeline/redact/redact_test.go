@@ -166,6 +166,7 @@ func TestTruncated(t *testing.T) {
 	f(`{"objectRef":{"resource":"pods"},"responseObject":{"kind":"Pod","volumes":["secrets"[Truncated...]`, "")
 	f(`{"objectRef":{"resource":"pods"},"responseObject":{"kind":"Secret"[Truncated...]`, `{"objectRef":{"resource":"pods"},`)
 	f(ref+`"x":"[Truncated...]`, "")
+	f(`{"log":"{\u0022responseObject\u0022:{\u0022kind\u0022:\u0022Secret\u0022,\u0022data`, `{"log":"{\u0022`)
 	f(`2026-11-23T04:05:37Z stdout F `+ref+`"responseObject":{"data":{"a":"djEy"}}}`, `2026-11-23T04:05:37Z stdout F `+ref)
 	f(`{"logEvents":[{"message":"{\"objectRef\":{\"resource\":\"secrets\"},\"responseObject\":{\"data`, `{"logEvents":[{"message":"{\"objectRef\":{\"resource\":\"secrets\"},`)
 	f(`[{"objectRef":{"resource":"secrets"},"responseObject":{"a":"djEy"`, `[{"objectRef":{"resource":"secrets"},`)

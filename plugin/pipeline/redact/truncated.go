@@ -68,7 +68,9 @@ func looksSecret(text []byte) bool {
 				break
 			}
 			end := i + len(kind)
-			if i > 0 && rest[i-1] == '"' && end < len(rest) && (rest[end] == '"' || rest[end] == '\\') {
+			before := rest[:i]
+			if (bytes.HasSuffix(before, []byte{'"'}) || bytes.HasSuffix(before, []byte(`\u0022`))) &&
+				end < len(rest) && (rest[end] == '"' || rest[end] == '\\') {
 				return true
 			}
 			rest = rest[end:]
