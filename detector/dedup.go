@@ -48,6 +48,14 @@ func (d *dedup) seen(ev *audit.Event) bool {
 	return before
 }
 
+// judged reports whether the request was there before.
+func (d *dedup) judged(ev *audit.Event) bool {
+	key := d.key(ev)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cur.has(key) || d.old.has(key)
+}
+
 // key identifies a request. It is never 0.
 func (d *dedup) key(ev *audit.Event) uint64 {
 	at := ev.Time

@@ -99,12 +99,19 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 		return Duplicate
 	}
 
+	return d.judge(c, v, false)
+}
+
+// judge judges the access of a case and learns from it. learning says that it is
+// taken as habit, whatever this history has learnt.
+func (d *Detector) judge(c *rule.Case, v *Verdict, learning bool) Result {
 	c.Store = d.memory.Store()
-	sh := c.Store.Shard(a.Principal)
+	sh := c.Store.Shard(c.Principal)
 	sh.Lock()
 	defer sh.Unlock()
-	p, unsure := sh.Get(a.Principal, a.Time)
+	p, unsure := sh.Get(c.Principal, c.Time)
 	d.prepare(c, p, unsure)
+	c.Learning = c.Learning || learning
 	c.Run(d.rules, d.cfg.Severities)
 	c.Sort()
 	score := c.Score()
@@ -165,11 +172,16 @@ func (d *Detector) ignored(a *access.Access) bool {
 		d.ignoreSecrets.match(a.Namespace+"/"+a.Name)
 }
 
+// learning says whether the access still teaches what is ordinary.
+func (d *Detector) learning(c *rule.Case) bool {
+	return c.Time-c.Store.Start(c.Time) < int64(d.cfg.LearningPeriod)
+}
+
 // prepare looks up what the history says of the access.
 func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	a, b := c.Access, &c.Store.Bounds
 	c.P = p
-	c.Learning = a.Time-c.Store.Start(a.Time) < int64(d.cfg.LearningPeriod)
+	c.Learning = d.learning(c)
 	c.Standing = p.Status(b, a.Time)
 	if unsure && c.Standing == history.New {
 		c.Standing = history.Unsure

@@ -48,6 +48,17 @@ func (b *Burst) Note(key, ns uint64, t, span int64) (count, namespaces int) {
 	return b.count()
 }
 
+// Recent is how many distinct objects were read within span before t, as far as
+// Note has seen them.
+func (b *Burst) Recent(t, span int64) (n int) {
+	for i := range b.recent {
+		if b.recent[i].t >= t-span {
+			n++
+		}
+	}
+	return n
+}
+
 func (b *Burst) count() (count, namespaces int) {
 	var seen [4]uint64
 	for _, r := range b.recent {

@@ -40,10 +40,7 @@ func (s *Store) View(name string, f func(p *Principal)) bool {
 	sh := s.Shard(name)
 	sh.Lock()
 	defer sh.Unlock()
-	p, ok := sh.known.Peek(name)
-	if !ok {
-		p, ok = sh.fresh.Peek(name)
-	}
+	p, ok := sh.Peek(name)
 	if ok {
 		f(p)
 	}

@@ -134,6 +134,16 @@ func (s *Set) Established(key uint64, match string) bool {
 	return find(s.vals, key, match) != nil
 }
 
+// OnProbation says whether any value is on probation at t.
+func (s *Set) OnProbation(b *Bounds, t int64) bool {
+	for i := range s.trial {
+		if v := &s.trial[i]; t <= addTime(v.Flagged, b.Probation) && !expired(v.Last, t, b.Window) {
+			return true
+		}
+	}
+	return false
+}
+
 // Status says what a value is at time t.
 func (s *Set) Status(b *Bounds, key uint64, match string, t int64) Status {
 	if v := find(s.vals, key, match); v != nil {

@@ -157,6 +157,15 @@ func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
 	return p, sh.lost != 0 && !expired(sh.lost, t, sh.bounds.Window)
 }
 
+// Peek returns the record of a principal if there is one, without counting that
+// as a use. It is valid while the shard is locked.
+func (sh *Shard) Peek(name string) (p *Principal, ok bool) {
+	if p, ok = sh.known.Peek(name); !ok {
+		p, ok = sh.fresh.Peek(name)
+	}
+	return p, ok
+}
+
 // Teach records that an access of p at t fits. Once p is known, and not on
 // probation, it takes a place among the known, which others on probation
 // cannot displace. It reports whether p became known with this.

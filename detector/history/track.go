@@ -81,10 +81,7 @@ func (sh *Shard) left(name string, p *Principal) {
 func (sh *Shard) has(name string) bool { return sh.known.Contains(name) || sh.fresh.Contains(name) }
 
 func (sh *Shard) holds(p *Principal) bool {
-	q, ok := sh.known.Peek(p.Name)
-	if !ok {
-		q, ok = sh.fresh.Peek(p.Name)
-	}
+	q, ok := sh.Peek(p.Name)
 	return ok && p == q
 }
 
