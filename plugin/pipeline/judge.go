@@ -94,7 +94,7 @@ func (p *Pipeline) judgeEvent(s *scratch, time int64) bool {
 	if s.event.Time == 0 {
 		s.event.Time = time
 	}
-	switch p.judge.Judge(&s.event, &s.verdict) {
+	switch s.judge.Judge(&s.event, &s.verdict) {
 	case detector.Duplicate:
 		p.stats.duplicates.Add(1)
 	case detector.Clean:

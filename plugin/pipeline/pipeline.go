@@ -37,7 +37,7 @@ type Judger interface {
 
 // Options say what a Pipeline does.
 type Options struct {
-	// Judge decides. Required.
+	// Judge decides. Required. It may be a Sharer.
 	Judge Judger
 	// Key names the field that holds the audit event. Empty means: the record
 	// itself if it is an audit event, else the usual fields.
@@ -61,6 +61,7 @@ type Options struct {
 // Pipeline takes chunks through the whole way. Safe for concurrent use.
 type Pipeline struct {
 	judge  Judger
+	sharer Sharer // judge, if it is one, else nil
 	key    string
 	tagAll bool
 	split  bool
@@ -75,6 +76,7 @@ type Pipeline struct {
 // scratch is the memory of one Process call, reused between calls.
 type scratch struct {
 	spans   []chunk.Span // records with a needle
+	judge   Judger       // of this chunk
 	parser  audit.Parser
 	event   audit.Event
 	verdict detector.Verdict
@@ -121,6 +123,7 @@ func New(opts Options, log Logger) (*Pipeline, error) {
 		log:    log,
 		faults: limiter{every: time.Minute},
 	}
+	p.sharer, _ = opts.Judge.(Sharer)
 	p.idle.New = func() any { return new(scratch) }
 	return p, nil
 }
@@ -175,9 +178,7 @@ func (p *Pipeline) process(s *scratch, b []byte, first int, alloc func(n int) []
 		p.release(s)
 		return nil, false
 	}
-	for i := range s.spans {
-		p.record(s, b, s.spans[i])
-	}
+	p.records(s, b)
 	if !s.edits.Empty() {
 		if out = s.edits.Apply(b, alloc); out == nil {
 			p.stats.refused.Add(1)
@@ -186,6 +187,15 @@ func (p *Pipeline) process(s *scratch, b []byte, first int, alloc func(n int) []
 	}
 	p.release(s)
 	return out, modified
+}
+
+// records judges the records that were found and plans the edits of the chunk.
+func (p *Pipeline) records(s *scratch, b []byte) {
+	end := p.begin(s, b)
+	defer end()
+	for i := range s.spans {
+		p.record(s, b, s.spans[i])
+	}
 }
 
 // find walks the chunk and notes the records that contain a needle, or all of
@@ -333,7 +343,7 @@ func (p *Pipeline) release(s *scratch) {
 	s.edits.Reset()
 	s.inner.Reset()
 	s.layouts = [maxLayers + 1]layout{}
-	s.holder, s.packed, s.list = tree.Value{}, tree.Value{}, eventsIn{}
+	s.holder, s.packed, s.list, s.judge = tree.Value{}, tree.Value{}, eventsIn{}, nil
 	s.tag = tag{}
 	clear(s.shared[:cap(s.shared)])
 	if cap(s.spans) > 1<<16 {
