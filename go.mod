@@ -6,10 +6,12 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0
 	github.com/fluent/fluent-bit-go v0.0.0-20230731091245-a7a013e2473c
 	github.com/hashicorp/golang-lru/v2 v2.0.7
+	github.com/redis/go-redis/v9 v9.22.0
 	github.com/stretchr/testify v1.10.0
 	github.com/tinylib/msgp v1.6.4
 	github.com/valyala/fastjson v1.6.10
 	go.etcd.io/bbolt v1.4.3
+	golang.org/x/sys v0.30.0
 	gopkg.in/yaml.v3 v3.0.1
 )
 
@@ -18,5 +20,5 @@ require (
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	github.com/ugorji/go/codec v1.1.7 // indirect
-	golang.org/x/sys v0.30.0 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
 )
