@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p build
+scripts/install-test-deps.sh
 log=build/test.log
 status=0
 ${GO:-go} test -v "${@:-./...}" >"$log" 2>&1 || status=$?
