@@ -50,7 +50,7 @@ func (m *Memory) Adopt(s *history.Store) { m.store.Store(s) }
 
 // Bounded says whether the memory has the bounds that a configuration asks for.
 // The number of principals is not compared.
-func (m *Memory) Bounded(cfg Config) bool { return m.Store().Bounds == boundsOf(cfg) }
+func (m *Memory) Bounded(cfg Config) bool { return m.Store().Bounds.Equal(boundsOf(cfg)) }
 
 // requests is the table of what is remembered of single requests.
 const requests history.Table = "requests"

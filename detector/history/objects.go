@@ -80,6 +80,7 @@ func (o *Objects) Teach(b *Bounds, key uint64, t int64, made bool) {
 	e := &o.entries[o.hand]
 	if !expired(e.last, t, b.Window) {
 		o.lost = max(o.lost, e.last)
+		b.objectEvicted()
 	}
 	if o.index != nil {
 		delete(o.index, e.key)

@@ -48,6 +48,14 @@ type Bounds struct {
 	Window    int64 // ns a value stays known after it was last seen
 	Probation int64 // ns a flagged value stays on probation
 	MaxValues int   // established values a set
+
+	evicted *evictions // of the store; nil where nobody counts
+}
+
+// Equal says whether two bounds are the same.
+func (b Bounds) Equal(other Bounds) bool {
+	b.evicted, other.evicted = nil, nil
+	return b == other
 }
 
 // junk is the room a set of max established values has for values on probation:
@@ -302,8 +310,9 @@ func (s *Set) place(b *Bounds, t int64, displace bool) int {
 	case !displace:
 		return -1
 	case once >= 0:
-		return once
+		lru = once
 	}
+	b.valueEvicted()
 	return lru
 }
 

@@ -88,9 +88,12 @@ const maxShards = 16
 // NewStore returns an empty store for at most principals principals that are
 // known, and room for an eighth as many that are not yet.
 func NewStore(b Bounds, principals int) *Store {
+	b.evicted = new(evictions)
+	wide := b
+	wide.MaxValues = max(b.MaxValues, 1024)
 	s := &Store{
 		Bounds:     b,
-		Wide:       Bounds{Window: b.Window, Probation: b.Probation, MaxValues: max(b.MaxValues, 1024)},
+		Wide:       wide,
 		Minted:     NewFair[Minted](1024, 256),
 		Suspicious: NewFair[Suspicion](1024, 32),
 		NodeAddrs:  NewFair[netip.Addr](8192, 1),
@@ -146,7 +149,10 @@ func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
 		return p, false
 	}
 	p = &Principal{Name: strings.Clone(name)}
-	sh.fresh.Add(p.Name, p)
+	_, oldest, _ := sh.fresh.GetOldest()
+	if sh.fresh.Add(p.Name, p) && !expired(oldest.Last, t, sh.bounds.Window) {
+		sh.bounds.evicted.newcomers.Add(1)
+	}
 	sh.touch(p)
 	key := xxhash.Sum64String(name)
 	for _, g := range sh.ghosts {
@@ -192,6 +198,7 @@ func (sh *Shard) Teach(p *Principal, t int64, learning bool) bool {
 		sh.known.RemoveOldest()
 		if !gone {
 			sh.forget(old)
+			sh.bounds.evicted.principals.Add(1)
 		}
 	}
 	sh.fresh.Remove(p.Name)
@@ -235,6 +242,9 @@ func (s *Store) Each(f func(p *Principal)) {
 		sh.Unlock()
 	}
 }
+
+// Cap is how many principals may be known at most.
+func (s *Store) Cap() int { return len(s.shards) * s.shards[0].cap }
 
 // Len counts known principals and those that are not known yet.
 func (s *Store) Len() (known, fresh int) {

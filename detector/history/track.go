@@ -96,6 +96,18 @@ func (s *Store) Track() {
 	s.NodeAddrs.track()
 }
 
+// Unsaved is how many principals changed since the last call of Changes: 0 where
+// nobody keeps the store.
+func (s *Store) Unsaved() (n int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.Lock()
+		n += len(sh.changes.dirty)
+		sh.Unlock()
+	}
+	return n
+}
+
 // Changes emits the records that changed since the last call, or with all every
 // record there is. Records are written at once, each under its own lock: others
 // may change meanwhile and will be emitted by the next call. One call at a time;
