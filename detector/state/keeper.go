@@ -25,6 +25,8 @@ type keeper struct {
 	stop      chan struct{} // closed by close
 	done      chan struct{} // closed when the goroutine has ended; nil before start
 
+	stats counters
+
 	// mu guards what follows. It is held while the file is written.
 	mu      sync.Mutex
 	file    *file // nil while there is none to write to
@@ -52,6 +54,7 @@ func newKeeper(o Options, cfg detector.Config) *keeper {
 		case err == nil:
 			restorer.Done()
 			k.file, k.tx = f, f.tx
+			k.stats.written(f.size)
 			if k.tx == 0 {
 				k.log.Infof("state_path %s: new file, history begins now", k.path)
 			} else {
@@ -187,6 +190,7 @@ func (k *keeper) try(last bool) error {
 		_ = k.file.close()
 		k.file, k.tx, k.all = nil, 0, true
 	}
+	began, tx := time.Now(), k.tx
 	if k.file == nil {
 		if err := k.reopen(); err != nil {
 			k.fail(err)
@@ -201,6 +205,10 @@ func (k *keeper) try(last bool) error {
 		k.log.Infof("state_path %s: written again", k.path)
 	}
 	k.failing, k.tries, k.next = nil, 0, time.Time{}
+	k.stats.written(k.file.size)
+	if k.tx != tx {
+		k.stats.took(time.Since(began))
+	}
 	return nil
 }
 
@@ -266,6 +274,7 @@ func (k *keeper) fail(err error) {
 		k.log.Warnf("state_path %s: %v; history stays in memory until it can be written", k.path, err)
 	}
 	const longest = 5 * time.Minute
+	k.stats.failed()
 	k.failing = err
 	k.next = time.Now().Add(min(k.every<<min(k.tries, 16), longest))
 	k.tries++
