@@ -94,7 +94,7 @@ func (p *Pipeline) judgeEvent(s *scratch, time int64) bool {
 	if s.event.Time == 0 {
 		s.event.Time = time
 	}
-	switch s.judge.Judge(&s.event, &s.verdict) {
+	switch p.decide(s) {
 	case detector.Duplicate:
 		p.stats.duplicates.Add(1)
 	case detector.Clean:
@@ -102,10 +102,7 @@ func (p *Pipeline) judgeEvent(s *scratch, time int64) bool {
 		return p.tagAll
 	case detector.Found:
 		p.stats.judged.Add(1)
-		p.stats.found[min(s.verdict.Severity, rule.Critical)].Add(1)
-		if s.verdict.First {
-			p.stats.first.Add(1)
-		}
+		p.stats.findings.add(&s.verdict)
 		return true
 	}
 	return false

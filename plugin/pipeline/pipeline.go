@@ -56,6 +56,9 @@ type Options struct {
 	Split bool
 	// Redact removes the values of secrets and tokens.
 	Redact bool
+	// Metrics is what to measure besides the counts that are always kept. Nil for
+	// nothing.
+	Metrics *Metrics
 }
 
 // Pipeline takes chunks through the whole way. Safe for concurrent use.
@@ -68,6 +71,7 @@ type Pipeline struct {
 	redact bool
 	format format
 	stats  counters
+	watch  *Metrics // nil for none
 	log    Logger
 	faults limiter   // of messages about chunks given up
 	idle   sync.Pool // of *scratch
@@ -81,6 +85,7 @@ type scratch struct {
 	event   audit.Event
 	verdict detector.Verdict
 	edits   chunk.Edits
+	untimed int // decisions until the next one that is timed
 
 	// Of the record at hand; see envelope.go.
 	layouts [maxLayers + 1]layout
@@ -120,10 +125,12 @@ func New(opts Options, log Logger) (*Pipeline, error) {
 		split:  opts.Split,
 		redact: opts.Redact,
 		format: f,
+		watch:  opts.Metrics,
 		log:    log,
 		faults: limiter{every: time.Minute},
 	}
 	p.sharer, _ = opts.Judge.(Sharer)
+	p.stats.findings = newFindings()
 	p.idle.New = func() any { return new(scratch) }
 	return p, nil
 }
@@ -144,10 +151,17 @@ func (p *Pipeline) Keys() []string { return p.format.keys() }
 // untouched and is counted, and so is one at which this code or the judge panics,
 // but for values of secrets, which are removed even then.
 func (p *Pipeline) Process(chunk []byte, alloc func(n int) []byte) (out []byte, modified bool) {
+	if p.watch != nil {
+		began := time.Now()
+		defer func() { p.watch.ChunkTime.Observe(time.Since(began).Seconds()) }()
+	}
 	p.stats.chunks.Add(1)
 	p.stats.bytes.Add(uint64(len(chunk)))
 	first := nextNeedle(chunk, 0)
 	if first < 0 && !(p.split && startsWithList(chunk)) {
+		if p.watch != nil {
+			p.stats.records.Add(count(chunk))
+		}
 		return nil, false
 	}
 	s := p.idle.Get().(*scratch)

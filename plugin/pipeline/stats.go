@@ -11,11 +11,12 @@ import (
 type Stats struct {
 	Chunks  uint64
 	Bytes   uint64
-	Records uint64 // in chunks with anything of interest; others are not walked
+	Records uint64 // in chunks with anything of interest; others are walked only for Options.Metrics
 
 	Judged     uint64                    // requests
 	Found      [rule.Critical + 1]uint64 // of these, by severity of the finding
 	First      uint64                    // findings that are no repeats
+	Rules      []RuleStats               // findings by rule
 	Duplicates uint64                    // events of requests judged already
 
 	Split    uint64 // lists that became one record an item
@@ -71,11 +72,11 @@ func (p *Pipeline) Summary() string {
 }
 
 type counters struct {
-	chunks, bytes, records, judged, first, duplicates,
+	chunks, bytes, records, judged, duplicates,
 	split, items, redacted, truncated, cut,
 	undecodable, unparsable, refused, panics atomic.Uint64
 
-	found [rule.Critical + 1]atomic.Uint64
+	findings findings
 }
 
 // Stats returns the current counts. They are read one by one: a chunk that is
@@ -84,14 +85,18 @@ func (p *Pipeline) Stats() Stats {
 	c := &p.stats
 	s := Stats{
 		Chunks: c.chunks.Load(), Bytes: c.bytes.Load(), Records: c.records.Load(),
-		Judged: c.judged.Load(), First: c.first.Load(), Duplicates: c.duplicates.Load(),
+		Judged: c.judged.Load(), Duplicates: c.duplicates.Load(),
 		Split: c.split.Load(), Items: c.items.Load(), Redacted: c.redacted.Load(),
 		Truncated: c.truncated.Load(), Cut: c.cut.Load(),
 		Undecodable: c.undecodable.Load(), Unparsable: c.unparsable.Load(),
 		Refused: c.refused.Load(), Panics: c.panics.Load(),
 	}
-	for i := range c.found {
-		s.Found[i] = c.found[i].Load()
+	s.Rules = c.findings.stats()
+	for i := range s.Rules {
+		for severity := range s.Found {
+			s.Found[severity] += s.Rules[i].First[severity] + s.Rules[i].Repeated[severity]
+			s.First += s.Rules[i].First[severity]
+		}
 	}
 	return s
 }
