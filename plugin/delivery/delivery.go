@@ -77,7 +77,7 @@ type Output struct {
 	trouble trouble
 	idle    sync.Pool // of *[]byte: memory for what Process returns
 
-	chunks, delivered, records, retries, failed, unfit atomic.Uint64
+	delivered, records, retries, failed, unfit atomic.Uint64
 }
 
 // New returns an output, which owns the target.
@@ -91,7 +91,6 @@ func New(opts Options) *Output {
 // Deliver judges a chunk, unless it did before, and sends it. chunk is only read,
 // and not kept. If not patient, it does not wait for a target that is not there.
 func (o *Output) Deliver(chunk []byte, tag string, patient bool) Result {
-	o.chunks.Add(1)
 	var key pendingKey
 	entry := (*pendingChunk)(nil)
 	if o.pending.any() {
@@ -176,23 +175,45 @@ func (o *Output) recycle(entry *pendingChunk) {
 // Close interrupts what is being sent and closes the target.
 func (o *Output) Close() error { return o.opts.Target.Close() }
 
+// Stats are counts since the output was made.
+type Stats struct {
+	Delivered uint64 // chunks
+	Records   uint64 // in these, as they were sent
+	Retries   uint64 // chunks to be brought again, each time
+	Failed    uint64 // chunks dropped
+
+	Pending      int // chunks that are kept to be sent again, now
+	PendingBytes int
+}
+
+// Stats returns the current counts.
+func (o *Output) Stats() Stats {
+	s := Stats{
+		Delivered: o.delivered.Load(), Records: o.records.Load(),
+		Retries: o.retries.Load(), Failed: o.failed.Load(),
+	}
+	s.Pending, s.PendingBytes = o.pending.size()
+	return s
+}
+
 // Summary returns the counts as one line for a person.
 func (o *Output) Summary() string {
-	line := fmt.Sprintf("%d chunks and %d records delivered", o.delivered.Load(), o.records.Load())
+	s := o.Stats()
+	line := fmt.Sprintf("%d chunks and %d records delivered", s.Delivered, s.Records)
 	for _, c := range []struct {
 		n    uint64
 		what string
 	}{
-		{o.retries.Load(), "attempts to be repeated"},
-		{o.failed.Load(), "chunks dropped"},
+		{s.Retries, "attempts to be repeated"},
+		{s.Failed, "chunks dropped"},
 		{o.unfit.Load(), "objects left out"},
 	} {
 		if c.n > 0 {
 			line += fmt.Sprintf(", %d %s", c.n, c.what)
 		}
 	}
-	if n, bytes := o.pending.size(); n > 0 {
-		line += fmt.Sprintf(", %d chunks (%d bytes) not delivered yet", n, bytes)
+	if s.Pending > 0 {
+		line += fmt.Sprintf(", %d chunks (%d bytes) not delivered yet", s.Pending, s.PendingBytes)
 	}
 	return line
 }
