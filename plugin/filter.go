@@ -41,6 +41,7 @@ func secretwatchInit(ins *C.struct_flb_filter_instance) (handle C.uintptr_t) {
 		log.Errorf("%v", err)
 		return 0
 	}
+	instance.showMetrics()
 	log.Infof("version %s, %s", version.String(), given)
 	return C.uintptr_t(instances.add(instance))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/secretwatch/secretwatch/plugin/config"
 	"github.com/secretwatch/secretwatch/plugin/delivery"
 	"github.com/secretwatch/secretwatch/plugin/engine"
+	"github.com/secretwatch/secretwatch/plugin/metrics"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
@@ -17,6 +18,7 @@ type instance struct {
 	log      *hostLog
 	pipeline *pipeline.Pipeline
 	engine   *engine.Engine
+	metrics  *metrics.Member // nil where none are served
 
 	output   *delivery.Output // nil of a filter
 	forwards bool             // the output may have to wait
@@ -29,11 +31,41 @@ func newInstance(cfg *config.Config, log *hostLog) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(pipeline.OptionsOf(cfg, e), log)
-	if err != nil {
+	ins := &instance{log: log, engine: e}
+	opts := pipeline.OptionsOf(cfg, e)
+	if cfg.MetricsListen != "" {
+		id := metrics.Identity{Plugin: log.plugin, Name: log.instance, Cluster: cfg.Cluster}
+		ins.metrics = endpoint.Join(cfg.MetricsListen, id, log)
+		opts.Metrics = ins.metrics.PipelineTimes()
+		e.Watch(ins.metrics.StoreTime)
+	}
+	if ins.pipeline, err = pipeline.New(opts, log); err != nil {
+		ins.leaveMetrics()
 		return nil, errors.Join(err, e.Close())
 	}
-	return &instance{log: log, pipeline: p, engine: e}, nil
+	return ins, nil
+}
+
+// endpoint serves the metrics of all instances that want it.
+var endpoint metrics.Endpoint
+
+// showMetrics lets the counts of an instance be seen, if they are to be. Nothing
+// of the instance is set after it.
+func (ins *instance) showMetrics() {
+	if ins.metrics == nil {
+		return
+	}
+	source := metrics.Source{Pipeline: ins.pipeline.Stats, Engine: ins.engine.Stats}
+	if ins.output != nil {
+		source.Output = ins.output.Stats
+	}
+	ins.metrics.Watch(source)
+}
+
+func (ins *instance) leaveMetrics() {
+	if ins.metrics != nil {
+		ins.metrics.Leave()
+	}
 }
 
 // close ends what newInstance began. The instance must not be used any more.
@@ -42,7 +74,9 @@ func (ins *instance) close() error {
 	if ins.output != nil {
 		sent = ins.output.Close()
 	}
-	return errors.Join(sent, ins.pipeline.Close(), ins.engine.Close())
+	err := errors.Join(sent, ins.pipeline.Close(), ins.engine.Close())
+	ins.leaveMetrics() // last, so that nothing is missing
+	return err
 }
 
 // registry maps handles to instances: C must not hold Go pointers.

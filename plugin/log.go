@@ -19,15 +19,18 @@ const maxLine = 3000
 // "[filter:secretwatch:NAME] message", or output instead of filter. Safe for concurrent use, also on threads
 // that are not the host's.
 type hostLog struct {
-	prefix string
+	plugin   string // filter or output
+	instance string // as the host calls it
+	prefix   string
 }
 
-func newHostLog(instance string) *hostLog {
-	return &hostLog{prefix: "[filter:secretwatch:" + oneLine(instance) + "] "}
-}
+func newHostLog(instance string) *hostLog { return newLog("filter", instance) }
 
-func newOutputLog(instance string) *hostLog {
-	return &hostLog{prefix: "[output:secretwatch:" + oneLine(instance) + "] "}
+func newOutputLog(instance string) *hostLog { return newLog("output", instance) }
+
+func newLog(plugin, instance string) *hostLog {
+	instance = oneLine(instance)
+	return &hostLog{plugin, instance, "[" + plugin + ":secretwatch:" + instance + "] "}
 }
 
 func (l *hostLog) Errorf(format string, args ...any) { l.print(C.FLB_LOG_ERROR, format, args) }

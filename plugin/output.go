@@ -126,6 +126,7 @@ func newOutput(cfg *config.Config, log *hostLog) (*instance, error) {
 	case config.ForwardTCP, config.ForwardTLS, config.ForwardUnix:
 		ins.forwards = true
 	}
+	ins.showMetrics()
 	return ins, nil
 }
 

@@ -41,6 +41,10 @@ type Config struct {
 	// BaselineTimeout bounds the time that takes.
 	BaselineTimeout time.Duration
 
+	// MetricsListen is the host:port at which metrics are served. Empty means not
+	// at all.
+	MetricsListen string
+
 	// Output is set by DefaultOutput only.
 	Output Output
 }

@@ -150,6 +150,14 @@ func TestSet(t *testing.T) {
 	if c := set(t, "cluster", "prod-eu"); c.Cluster != "prod-eu" {
 		t.Error(c.Cluster)
 	}
+	for value, want := range map[string]string{
+		":2021": ":2021", "127.0.0.1:2021": "127.0.0.1:2021", " localhost:1 ": "localhost:1",
+		"[::1]:65535": "[::1]:65535", "[0:0::1]:2021": "[::1]:2021", "[fe80::1%eth0]:2021": "[fe80::1%eth0]:2021",
+	} {
+		if c := set(t, "metrics_listen", value); c.MetricsListen != want {
+			t.Errorf("%q: %q", value, c.MetricsListen)
+		}
+	}
 	if c := set(t, "key", "message"); c.Key != "message" {
 		t.Error(c.Key)
 	}
@@ -222,6 +230,18 @@ func TestBadValues(t *testing.T) {
 	f("key", "")
 	f("cluster", "a\x00b")
 	f("cluster", strings.Repeat("c", 254))
+	f("metrics_listen", "")
+	f("metrics_listen", "on")
+	f("metrics_listen", "2021")
+	f("metrics_listen", "127.0.0.1")
+	f("metrics_listen", "::1:2021")
+	f("metrics_listen", "metrics.example:2021")
+	f("metrics_listen", "127.0.0.1:0")
+	f("metrics_listen", "127.0.0.1:65536")
+	f("metrics_listen", "127.0.0.1:-1")
+	f("metrics_listen", "127.0.0.1:http")
+	f("metrics_listen", "http://127.0.0.1:2021")
+	f("metrics_listen", "127.0.0.1:2021/metrics")
 }
 
 func TestUnknownProperty(t *testing.T) {

@@ -256,4 +256,12 @@ var Properties = []Property{
 			return setDuration(&c.BaselineTimeout, v, time.Second, 24*time.Hour)
 		},
 	},
+	{
+		Name: "metrics_listen", Kind: String,
+		Accepts: "an IP address, localhost or nothing for all addresses, and a port, such as 127.0.0.1:2021 or :2021",
+		Help:    "Address at which Prometheus finds metrics of this instance, under /metrics. Without it, none are served. All instances in a process share one server.",
+		set: func(c *Config, v string) error {
+			return setListen(&c.MetricsListen, v)
+		},
+	},
 }

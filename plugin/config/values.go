@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -111,6 +113,27 @@ func parseSeverities(value string) (map[string]rule.Severity, error) {
 		severities[id] = s
 	}
 	return severities, nil
+}
+
+// setListen accepts host:port. Names other than localhost are not resolved: that
+// could take long, and would be done once.
+func setListen(dst *string, value string) error {
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return errors.New("not an address and a port")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return errors.New("no such port")
+	}
+	if host != "" && host != "localhost" {
+		ip, err := netip.ParseAddr(host)
+		if err != nil {
+			return errors.New("not an IP address")
+		}
+		host = ip.String()
+	}
+	*dst = net.JoinHostPort(host, port)
+	return nil
 }
 
 // parsePaths checks that each glob is one.

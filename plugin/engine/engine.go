@@ -14,7 +14,8 @@ import (
 // Engine is a detector together with what has to be closed after it.
 type Engine struct {
 	*detector.Detector
-	history *state.History // nil where history is only in memory
+	history  *state.History // nil where history is only in memory
+	learning time.Duration
 }
 
 // Open returns a detector with the history of cfg, reading it from a state file
@@ -25,7 +26,7 @@ func Open(cfg *config.Config, log pipeline.Logger) (*Engine, error) {
 	if _, err := detector.New(cfg.Detector); err != nil {
 		return nil, err
 	}
-	e := &Engine{}
+	e := &Engine{learning: cfg.Detector.LearningPeriod}
 	memory, fresh := (*detector.Memory)(nil), true
 	if cfg.StatePath != "" {
 		e.history = state.Open(state.Options{Path: cfg.StatePath, Flush: cfg.StateFlush, Log: log}, cfg.Detector)

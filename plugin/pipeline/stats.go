@@ -43,8 +43,12 @@ func (s *Stats) Findings() (n uint64) {
 // and what went wrong only if it did.
 func (p *Pipeline) Summary() string {
 	s := p.Stats()
-	line := fmt.Sprintf("%d chunks, %d records in those with anything of interest, %d requests judged, %d findings (",
-		s.Chunks, s.Records, s.Judged, s.Findings())
+	of := " in those with anything of interest"
+	if p.watch != nil {
+		of = ""
+	}
+	line := fmt.Sprintf("%d chunks, %d records%s, %d requests judged, %d findings (",
+		s.Chunks, s.Records, of, s.Judged, s.Findings())
 	for severity := rule.Critical; severity >= rule.Low; severity-- {
 		line += fmt.Sprintf("%d %s, ", s.Found[severity], severity)
 	}

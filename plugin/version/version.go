@@ -7,9 +7,9 @@ import "runtime/debug"
 // information that the go command writes.
 var version, commit string
 
-// String returns the version with the commit in parentheses, where known.
-func String() string {
-	v, c := version, commit
+// Get returns the version, and the commit where known.
+func Get() (v, c string) {
+	v, c = version, commit
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v == "" {
 			v = info.Main.Version
@@ -23,6 +23,12 @@ func String() string {
 	if v == "" {
 		v = "(devel)"
 	}
+	return v, c
+}
+
+// String returns the version with the commit in parentheses, where known.
+func String() string {
+	v, c := Get()
 	if c != "" {
 		v += " (" + c + ")"
 	}
