@@ -64,6 +64,7 @@ func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, o
 			result = C.FLB_FILTER_NOTOUCH
 		}
 	}()
+	ins.pace.step()
 	chunk := unsafe.Slice((*byte)(data), uint64(size))
 	records, modified := ins.pipeline.Process(chunk, buf.alloc)
 	if !modified {
