@@ -1,7 +1,7 @@
 package pipeline
 
-// scanAVX2 returns the first of the offsets 0 to 32*k-1 where the bytes look
-// somewhat like those of a needle, or -1; k is (n-5)/32.
+// scanAVX2 returns the first of the offsets 0 to 64*k-1 where cret or .tok stands,
+// but for the e and the dot, which may be any byte, or -1; k is (n-3)/64.
 //
 //go:noescape
 func scanAVX2(p *byte, n int) int
@@ -15,19 +15,31 @@ func candidate(b []byte) int {
 	if !avx2 {
 		return candidateGo(b)
 	}
-	const reach = 5 // bytes that scanAVX2 looks at behind an offset
+	// What scanAVX2 finds lies two bytes behind the s, or one before the t.
+	const (
+		block  = 64
+		reach  = 3 // bytes that scanAVX2 looks at behind an offset
+		before = 2
+	)
+	if len(b) > 0 && startsNeedle(b, 0) {
+		return 0
+	}
 	at := 0
-	for len(b)-at >= 32+reach {
+	for len(b)-at >= block+reach {
 		i := scanAVX2(&b[at], len(b)-at)
 		if i < 0 {
-			at += (len(b) - at - reach) / 32 * 32
+			at += (len(b) - at - reach) / block * block
 			break
 		}
-		if at += i; startsNeedle(b, at) {
+		at += i
+		if at >= before && startsNeedle(b, at-before) {
+			return at - before
+		}
+		if at++; startsNeedle(b, at) {
 			return at
 		}
-		at++
 	}
+	at = max(at-before, 0)
 	if i := candidateGo(b[at:]); i >= 0 {
 		return at + i
 	}
