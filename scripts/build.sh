@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds what is released:
 #   build.sh DIRECTORY   writes flb-filter_secretwatch.so, the link out_secretwatch.so
-#                        beside it, and the tool secretwatch
+#                        beside it, the tool secretwatch, and copy-plugin, the
+#                        program of the init container image
 # For another architecture set GOARCH, and CC to its C compiler. VERSION and COMMIT
 # are what the files say of themselves; by default they are git's. The same sources,
 # Go and C compiler give the same bytes, wherever they lie.
@@ -18,4 +19,6 @@ CGO_ENABLED=1 ${GO:-go} build -buildmode=c-shared -trimpath -buildvcs=false -tag
 	-ldflags "$ldflags -extldflags '-Wl,-z,relro,-z,now'" -o "$out/flb-filter_secretwatch.so" ./plugin
 rm -f "$out/flb-filter_secretwatch.h"
 ln -sf flb-filter_secretwatch.so "$out/out_secretwatch.so"
-CGO_ENABLED=0 ${GO:-go} build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$out/secretwatch" ./detector/cmd/secretwatch
+for program in ./detector/cmd/secretwatch ./plugin/cmd/copy-plugin; do
+	CGO_ENABLED=0 ${GO:-go} build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$out/" "$program"
+done
