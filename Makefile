@@ -7,7 +7,7 @@ GO      ?= go
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build host test lint demo eval bench fuzz clean
+.PHONY: help build host test lint demo eval bench fuzz image release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+
+image: ## container images for amd64 and arm64 in build/image (ARCHS=…; BASE= image of Fluent Bit, empty: none; PUSH= registry to send them to)
+	@scripts/image.sh
+
+release: ## archives, init container image, bill of materials and checksums in build/release (VERSION=…)
+	@scripts/release.sh
 
 clean: ## remove build/
 	rm -rf build

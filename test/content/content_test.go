@@ -27,7 +27,7 @@ import (
 const conf = "../../conf"
 
 // folders are those this package looks after.
-var folders = []string{"rules", "kubernetes", "sigma", "prometheus", "loki", "elastic", "grafana"}
+var folders = []string{"rules", "image", "kubernetes", "sigma", "prometheus", "loki", "elastic", "grafana"}
 
 // files returns the files of folders whose names end in one of exts.
 func files(t testing.TB, exts ...string) []string {
@@ -258,4 +258,41 @@ func TestPagesNameProperties(t *testing.T) {
 			require.NoError(t, config.Default().Set(m[1], m[2]), name)
 		}
 	}
+}
+
+// TestInitContainers: wherever the library is copied into a pod, it is by the image
+// that conf/image describes, into a volume of that container.
+func TestInitContainers(t *testing.T) {
+	containers := 0
+	for _, name := range files(t, ".yaml") {
+		for _, doc := range documents(t, name) {
+			walk(doc, func(v any) {
+				c, _ := v.(map[string]any)
+				if c["name"] != "copy-plugin" {
+					return
+				}
+				containers++
+				require.Equal(t, "ghcr.io/secretwatch/secretwatch:VERSION", c["image"], name)
+				require.NotContains(t, c, "command", name)
+				args, _ := c["args"].([]any)
+				mounts, _ := c["volumeMounts"].([]any)
+				require.Len(t, args, 1, name)
+				require.Len(t, mounts, 1, name)
+				mount, _ := mounts[0].(map[string]any)
+				require.Equal(t, mount["mountPath"], strings.TrimSuffix(args[0].(string), "/"), name)
+				require.Contains(t, string(read(t, name))+string(beside(t, name)), mount["mountPath"].(string)+"/flb-filter_secretwatch.so", name)
+			})
+		}
+	}
+	require.Equal(t, 4, containers)
+}
+
+// beside returns the configuration of Fluent Bit beside a manifest, if there is one.
+func beside(t testing.TB, name string) []byte {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(name), "fluent-bit.yaml")
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return read(t, path)
 }
