@@ -144,7 +144,7 @@ var (
 // notFields follow "secretwatch." or "secretwatch_" in names of other things:
 // hosts, files, metrics.
 var notFields = []string{"secretwatch.secretwatch", "secretwatch.svc", "secretwatch.so", "secretwatch.original", "secretwatch.bolt",
-	"secretwatch.findings", "secretwatch_findings_total", "secretwatch.x", "secretwatch_x", "secretwatch_plugin"}
+	"secretwatch.findings", "secretwatch.oci", "secretwatch.yaml", "secretwatch.spdx", "secretwatch_findings_total", "secretwatch.x", "secretwatch_x", "secretwatch_plugin"}
 
 func TestFieldsExist(t *testing.T) {
 	native, flat := fieldsOf(t, "native"), fieldsOf(t, "flat")

@@ -111,7 +111,7 @@ func (x *example) args(t *testing.T) []string {
 			x.text = plugins.ReplaceAllString(x.text, "")
 		}
 	}
-	path := filepath.Join(x.dir, x.name)
+	path := filepath.Join(x.dir, filepath.Base(x.name))
 	if err := os.WriteFile(path, []byte(x.text), 0o600); err != nil {
 		t.Fatal(err)
 	}
