@@ -189,7 +189,13 @@ func (s *Server) run() error {
 		if err == nil && pid != strconv.Itoa(p.cmd.Process.Pid) {
 			err = fmt.Errorf("%s is held by process %s", s.Addr(), pid)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if loading, err := s.info("persistence", "loading"); err != nil || loading == "1" {
+			return fmt.Errorf("loading: %q, %v", loading, err)
+		}
+		return nil
 	})
 	return failed
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client returns a client that tries once and waits for 200 ms at most.
+// client returns a client that tries once and waits for a second at most for an answer.
 func client(t *testing.T, url string, change ...func(*redis.Options)) *redis.Client {
 	t.Helper()
 	o, err := redis.ParseURL(url)
 	require.NoError(t, err)
 	o.MaxRetries, o.DialerRetries = -1, 1
-	o.DialTimeout, o.ReadTimeout = 200*time.Millisecond, 200*time.Millisecond
+	o.DialTimeout, o.ReadTimeout = awaitLimit, time.Second
 	for _, f := range change {
 		f(o)
 	}
@@ -139,7 +139,8 @@ func TestNoOrphan(t *testing.T) {
 	}
 	binary(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestNoOrphan$")
-	cmd.Env = append(os.Environ(), marker+"=1")
+	// Killed, it cannot remove its temporary folder.
+	cmd.Env = append(os.Environ(), marker+"=1", "TMPDIR="+t.TempDir())
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
