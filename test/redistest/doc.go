@@ -3,7 +3,7 @@
 // demand.
 //
 // Servers listen on 127.0.0.1 only, keep their files in a temporary folder and
-// write nothing to disk unless [Persist] is given. They are killed when the test
+// write no data to disk unless [Persist] is given. They are killed when the test
 // ends, and by the kernel if the test's process dies first. Without a server to
 // run the test is skipped.
 //

@@ -225,8 +225,8 @@ func (s *Server) SocketPath() string {
 	return s.socket
 }
 
-// URL returns the server's address with user and password as go-redis and
-// redis-cli read it: redis://, rediss:// or unix://.
+// URL returns the server's address with user and password in the form of
+// redis.ParseURL: redis://, rediss:// or unix://.
 func (s *Server) URL() string {
 	u := url.URL{Scheme: "redis", Host: s.Addr(), User: s.userinfo()}
 	switch {
