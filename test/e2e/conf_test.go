@@ -353,7 +353,7 @@ func TestConfElastic(t *testing.T) {
 	var mu sync.Mutex
 	var documents []map[string]any
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		lines := strings.Split(strings.TrimSpace(string(body(r))), "\n")
+		lines := strings.Split(strings.TrimSpace(string(body(r.Body))), "\n")
 		items := []string{}
 		mu.Lock()
 		for i := 1; i < len(lines); i += 2 {
@@ -379,7 +379,7 @@ func TestConfElastic(t *testing.T) {
 	}))
 	defer s.Close()
 	x := loadExample(t, "elastic.yaml", log)
-	x.toServer(t, s)
+	x.toServer(t, s.Listener.Addr().String())
 	e := x.start(t)
 	count := func() int { mu.Lock(); defer mu.Unlock(); return len(documents) }
 	want := countFindings(wantConf(t, log))
@@ -412,7 +412,7 @@ func TestConfLoki(t *testing.T) {
 				Values [][]any
 			}
 		}
-		b := body(r)
+		b := body(r.Body)
 		if err := json.Unmarshal(b, &push); err != nil || r.URL.Path != "/loki/api/v1/push" {
 			t.Errorf("%s: %v: %.200s", r.URL.Path, err, b)
 		}
@@ -432,7 +432,7 @@ func TestConfLoki(t *testing.T) {
 	}))
 	defer s.Close()
 	x := loadExample(t, "loki.yaml", log)
-	x.toServer(t, s)
+	x.toServer(t, s.Listener.Addr().String())
 	e := x.start(t)
 	e.await("all findings", func() bool { mu.Lock(); defer mu.Unlock(); return lines >= want })
 	e.terminate()
@@ -441,19 +441,19 @@ func TestConfLoki(t *testing.T) {
 	}
 }
 
-// body returns the body of a request, which may be compressed.
-func body(r *http.Request) []byte {
-	b, _ := io.ReadAll(r.Body)
+// body reads the body of a request or an answer, which may be compressed.
+func body(r io.Reader) []byte {
+	b, _ := io.ReadAll(r)
 	if z, err := gzip.NewReader(bytes.NewReader(b)); err == nil {
 		b, _ = io.ReadAll(z)
 	}
 	return b
 }
 
-// toServer points the example's output to a server without TLS.
-func (x *example) toServer(t *testing.T, s *httptest.Server) {
+// toServer points the example's output to a server, host:port, without TLS.
+func (x *example) toServer(t *testing.T, address string) {
 	t.Helper()
-	host, port, _ := strings.Cut(s.Listener.Addr().String(), ":")
+	host, port, _ := strings.Cut(address, ":")
 	x.set(t, "host", host)
 	x.set(t, "port", port)
 	x.set(t, "tls", "off")

@@ -15,19 +15,27 @@ import (
 	"github.com/secretwatch/secretwatch/plugin/config"
 )
 
-// fluentBit returns the binary to test with, or skips.
+// fluentBit returns the Fluent Bit to test with, or skips.
 func fluentBit(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("FLUENT_BIT")
-	if name == "" {
-		name = "fluent-bit"
+	return program(t, "FLUENT_BIT", "fluent-bit")
+}
+
+// program returns the path of a program that an environment variable names, or that
+// is on PATH, or skips.
+func program(t *testing.T, variable, name string) string {
+	t.Helper()
+	set := os.Getenv(variable)
+	if set != "" {
+		name = set
 	}
 	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("FLUENT_BIT") != "" {
-			t.Fatalf("FLUENT_BIT: %v", err)
-		}
-		t.Skip("no Fluent Bit: neither is FLUENT_BIT set nor fluent-bit on PATH")
+	switch {
+	case err == nil:
+	case set != "":
+		t.Fatalf("%s: %v", variable, err)
+	default:
+		t.Skipf("no %s: neither is %s set nor %[1]s on PATH", name, variable)
 	}
 	return path
 }
