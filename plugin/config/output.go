@@ -238,11 +238,21 @@ func parseHostPort(u *url.URL) (Target, error) {
 	return Target{kind, net.JoinHostPort(host, port)}, nil
 }
 
-// hideUser masks what stands before the host of a URL, usually a password.
+// hideUser masks what stands before the host of a URL, usually a password, also
+// where its scheme was forgotten.
 func hideUser(value string) string {
-	scheme, rest, ok := strings.Cut(value, "://")
-	if i := strings.LastIndexByte(rest, '@'); ok && i >= 0 {
+	scheme, rest, isURL := strings.Cut(value, "://")
+	if !isURL {
+		scheme, rest = "", value
+	}
+	i := strings.LastIndexByte(rest, '@')
+	switch {
+	case i < 0:
+		return value
+	case isURL:
 		return scheme + "://***" + rest[i:]
+	case strings.Contains(rest[:i], ":"):
+		return "***" + rest[i:]
 	}
 	return value
 }
