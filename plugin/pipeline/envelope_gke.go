@@ -13,11 +13,11 @@ const gkeCore = "io.k8s.core.v1."
 
 // gke is a LogEntry of Google Cloud Logging whose protoPayload is an AuditLog
 // (google.cloud.audit.AuditLog) of a Kubernetes API server. It is translated to
-// the audit event it was made from, as far as that is documented:
+// the audit event it was made from:
 //
 //	protoPayload.methodName                      verb, resource, subresource
 //	protoPayload.resourceName                    namespace and name
-//	protoPayload.authenticationInfo              user; authoritySelector is who was impersonated
+//	protoPayload.authenticationInfo              user, and whom it impersonates
 //	protoPayload.requestMetadata                 address and user agent
 //	protoPayload.status.code                     a code of gRPC
 //	protoPayload.authorizationInfo, labels       the decision
@@ -25,6 +25,17 @@ const gkeCore = "io.k8s.core.v1."
 //	timestamp                                    time
 //
 // There are no stages, groups or request URIs.
+//
+// Where these names come from: the fields of AuditLog and LogEntry from Google's
+// reference of both types; the form of method and resource names from GKE's guide
+// to audit logging and from the schema in GoogleCloudPlatform/gke-mcp. That tokens
+// are logged, as io.k8s.core.v1.serviceaccounts.token.create of
+// core/v1/namespaces/NS/serviceaccounts/NAME/token, and that the user of an
+// Impersonate-User header is the authoritySelector, stands in Elastic's detection
+// rules for GKE, which were tried on clusters (elastic/detection-rules, pull request
+// 6445); an entry with it is quoted in kyma-project/kyma issue 2811.
+// serviceAccountDelegationInfo is about Google's own service accounts and not
+// about Kubernetes' impersonation; the account itself is the user.
 func (p *Pipeline) gke(s *scratch, v tree.Value, l *layout) found {
 	if l.protoPayload.Kind() != tree.Object {
 		return nothing
@@ -52,8 +63,7 @@ func (p *Pipeline) gke(s *scratch, v tree.Value, l *layout) found {
 		case "resourceName":
 			ev.Namespace, ev.Name = gkeObject(text(m.Value), resource)
 		case "authenticationInfo":
-			ev.User.Username = text(m.Value.Get("principalEmail"))
-			ev.Impersonated.Username = text(m.Value.Get("authoritySelector"))
+			gkeUser(ev, text(m.Value.Get("principalEmail")), text(m.Value.Get("principalSubject")), text(m.Value.Get("authoritySelector")))
 		case "requestMetadata":
 			ip := text(m.Value.Get("callerIp"))
 			if ip == "" {
@@ -93,9 +103,14 @@ func (p *Pipeline) gke(s *scratch, v tree.Value, l *layout) found {
 			if id := text(m.Value.Get("id")); id != "" {
 				ev.AuditID = id
 			}
-			// A watch has an entry when it starts and one when it ends.
-			if ev.Verb == "watch" && m.Value.Get("first").True() && !m.Value.Get("last").True() {
-				ev.Stage = audit.StageResponseStarted
+			// A watch has one entry, or one when it starts and one when it ends,
+			// which is no further request.
+			if ev.Verb == "watch" {
+				if m.Value.Get("first").True() {
+					ev.Stage = audit.StageResponseStarted
+				} else if m.Value.Get("last").True() {
+					return nothing
+				}
 			}
 		case "labels":
 			if d := text(m.Value.Get("authorization.k8s.io/decision")); d != "" {
@@ -108,6 +123,23 @@ func (p *Pipeline) gke(s *scratch, v tree.Value, l *layout) found {
 	}
 	return single
 }
+
+// gkeUser sets who asked, and as whom. Identities of other providers (workforce
+// and workload identity pools) have no address of mail but a subject.
+func gkeUser(ev *audit.Event, email, subject, selector string) {
+	ev.User.Username, ev.Impersonated.Username = email, selector
+	if email == "" {
+		ev.User.Username = subject
+	}
+	if ev.User.Username == "" && selector == anonymous {
+		// So some exporters tell that nobody authenticated.
+		ev.Impersonated.Username = ""
+	}
+}
+
+// anonymous is the user of requests without credentials
+// (k8s.io/apiserver/pkg/authentication/user.Anonymous).
+const anonymous = "system:anonymous"
 
 // gkeObject takes namespace and name out of core/v1/namespaces/NS/secrets/NAME,
 // core/v1/namespaces/NS/serviceaccounts/NAME/token or core/v1/secrets.
