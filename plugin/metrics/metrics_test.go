@@ -1,10 +1,8 @@
 package metrics
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -14,16 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/secretwatch/secretwatch/detector/history"
 	"github.com/secretwatch/secretwatch/detector/rule"
 	"github.com/secretwatch/secretwatch/plugin/delivery"
 	"github.com/secretwatch/secretwatch/plugin/engine"
+	"github.com/secretwatch/secretwatch/plugin/metrics/metricstest"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
 )
 
@@ -63,59 +58,19 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// get returns the body of a scrape, or what went wrong.
-func get(address string) (status int, body []byte, err error) {
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get("http://" + address + "/metrics")
-	if err != nil {
-		return 0, nil, err
-	}
-	defer r.Body.Close()
-	body, err = io.ReadAll(r.Body)
-	return r.StatusCode, body, err
-}
-
-// scrape returns all series of the plugin by their text, such as
-// chunks_total{name="a",plugin="filter"}: without the prefix and empty labels, and of
-// histograms only the count.
+// scrape returns the plugin's own series, see metricstest.Scrape, without the
+// prefix of their names.
 func scrape(t *testing.T, address string) map[string]float64 {
 	t.Helper()
-	status, body, err := get(address)
+	all, err := metricstest.Scrape(address)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, status, "%s", body)
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
-	require.NoError(t, err)
-	all := map[string]float64{}
-	for name, f := range families {
-		short, ours := strings.CutPrefix(name, namespace+"_")
-		if !ours {
-			continue
-		}
-		for _, m := range f.Metric {
-			var labels []string
-			for _, l := range m.Label {
-				if l.GetValue() != "" {
-					labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
-				}
-			}
-			slices.Sort(labels)
-			all[short+"{"+strings.Join(labels, ",")+"}"] = value(m)
+	ours := map[string]float64{}
+	for name, v := range all {
+		if short, ok := strings.CutPrefix(name, namespace+"_"); ok {
+			ours[short] = v
 		}
 	}
-	return all
-}
-
-func value(m *dto.Metric) float64 {
-	switch {
-	case m.Counter != nil:
-		return m.Counter.GetValue()
-	case m.Gauge != nil:
-		return m.Gauge.GetValue()
-	case m.Histogram != nil:
-		return float64(m.Histogram.GetSampleCount())
-	}
-	return math.NaN()
+	return ours
 }
 
 // source counts what it is told to.
@@ -229,13 +184,11 @@ func TestNamesByConvention(t *testing.T) {
 	m.Watch(full().source())
 	m.StoreTime("file", "write").Observe(1)
 	m.PipelineTimes().ChunkTime.Observe(1)
-	_, body, err := get(address)
+	_, body, err := metricstest.Get(address)
 	require.NoError(t, err)
-	problems, err := promlint.New(bytes.NewReader(body)).Lint()
+	problems, err := metricstest.Lint(body)
 	require.NoError(t, err)
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
+	require.Empty(t, problems)
 	for _, want := range []string{"\ngo_goroutines ", "\nprocess_resident_memory_bytes ", "\nsecretwatch_build_info{"} {
 		require.Contains(t, string(body), want)
 	}
@@ -285,24 +238,24 @@ func TestOneServer(t *testing.T) {
 	for _, labels := range []string{`name="a",plugin="filter"`, `name="a",plugin="output"`, `name="c",plugin="filter"`} {
 		require.Equal(t, 1.0, all["chunks_total{"+labels+"}"], labels)
 	}
-	_, _, err := get(other)
+	_, _, err := metricstest.Get(other)
 	require.Error(t, err)
 	a.Leave()
 	require.Equal(t, 1.0, scrape(t, address)[`chunks_total{name="a",plugin="output"}`])
 	// Only who wants the other address is left.
 	b.Leave()
 	require.Equal(t, 1.0, scrape(t, other)[`chunks_total{name="c",plugin="filter"}`])
-	_, _, err = get(address)
+	_, _, err = metricstest.Get(address)
 	require.Error(t, err)
 	c.Leave()
-	_, _, err = get(other)
+	_, _, err = metricstest.Get(other)
 	require.Error(t, err)
 }
 
 // Nothing is left when the last member leaves: no goroutine, no port.
 func TestLeave(t *testing.T) {
 	address := freeAddress(t)
-	_, _, _ = get(address) // the client's own goroutines
+	_, _, _ = metricstest.Get(address) // the client's own goroutines
 	before := runtime.NumGoroutine()
 	var e Endpoint
 	for range 20 {
@@ -411,7 +364,7 @@ func TestPanic(t *testing.T) {
 	}
 	m.Watch(s)
 	wrong.Store("now", true)
-	status, body, err := get(address)
+	status, body, err := metricstest.Get(address)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusInternalServerError, status)
 	require.Contains(t, string(body), "internal error: in a source")
@@ -443,7 +396,7 @@ func TestConcurrent(t *testing.T) {
 				m := e.Join(address, Identity{"filter", fmt.Sprint(i), ""}, &journal{})
 				m.PipelineTimes().DecisionTime.Observe(1e-6)
 				m.Watch(full().source())
-				_, _, _ = get(address)
+				_, _, _ = metricstest.Get(address)
 				m.Leave()
 			}
 		}()

@@ -84,6 +84,7 @@ func TestHostRefusesConfiguration(t *testing.T) {
 		f("networks=pods", `property networks: bad value "pods"`)
 		f("severities=nonsense=low", `no rule "nonsense"`)
 		f("format=xml", `property format: bad value "xml"`)
+		f("metrics_listen=2021", `property metrics_listen: bad value "2021"`)
 		f("cluster=a\nb", `property cluster: bad value "a\nb"`)
 	})
 }

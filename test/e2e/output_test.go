@@ -185,11 +185,15 @@ pipeline:
 
 // parseEntries returns the records of a message.
 func parseEntries(t *testing.T, m *forwardtest.Message) []judged {
-	var lines []byte
+	return parseRecords(t, entryLines(m))
+}
+
+// entryLines returns the records of a message as JSON lines.
+func entryLines(m *forwardtest.Message) (lines []byte) {
 	for _, e := range m.Entries {
 		lines = append(append(lines, e.JSON()...), '\n')
 	}
-	return parseRecords(t, lines)
+	return lines
 }
 
 // A receiver that is not there at the start, and comes later, gets everything
