@@ -157,6 +157,8 @@ func (b *cBuffer) owns(records []byte) bool {
 }
 
 func (b *cBuffer) free() {
-	C.free(b.ptr)
-	b.ptr = nil
+	if b.ptr != nil {
+		C.free(b.ptr)
+		b.ptr = nil
+	}
 }

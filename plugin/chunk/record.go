@@ -36,11 +36,24 @@ type Span struct {
 // of the one before. It reads no more than the record's outline. The error is
 // an *Error.
 func Next(chunk []byte, at int) (Span, error) {
-	end, err := msgpack.Skip(chunk, at)
+	body := at
+	if usualHeader(chunk[at:]) {
+		body += headerSize
+	}
+	end, err := msgpack.Skip(chunk, body)
 	if err != nil {
 		return Span{}, &Error{end, err}
 	}
 	return Span{at, end}, nil
+}
+
+// headerSize is the length of what Fluent Bit writes before a body where there is
+// no metadata; see AppendRecordHeader.
+const headerSize = 13
+
+// usualHeader reports whether b begins with such a header. Nearly all records do.
+func usualHeader(b []byte) bool {
+	return len(b) > headerSize && b[0] == 0x92 && b[1] == 0x92 && b[2] == 0xd7 && b[3] == 0 && b[12] == 0x80
 }
 
 // Kind tells records from what else stands in a chunk.

@@ -213,7 +213,8 @@ func (p *Pipeline) records(s *scratch, b []byte) {
 }
 
 // find walks the chunk and notes the records that contain a needle, or all of
-// them if there are lists to be split.
+// them if there are lists to be split. Reviews of tokens are only noted where
+// they hold something to be removed: they are not judged.
 func (s *scratch) find(p *Pipeline, b []byte, needle int) error {
 	s.spans = s.spans[:0]
 	records, all := uint64(0), p.split && startsWithList(b)
@@ -222,12 +223,18 @@ func (s *scratch) find(p *Pipeline, b []byte, needle int) error {
 		if err != nil {
 			return err
 		}
-		if at = r.End; all || needle >= 0 && needle < r.End {
+		at = r.End
+		if all {
 			s.spans = append(s.spans, r)
-			if !all {
-				needle = nextNeedle(b, r.End)
-			}
+			continue
 		}
+		if needle < 0 || needle >= r.End {
+			continue
+		}
+		if !onlyReviews(b[:r.End], needle) || p.redact && redact.Suspect(b[r.Start:r.End]) {
+			s.spans = append(s.spans, r)
+		}
+		needle = nextNeedle(b, r.End)
 	}
 	p.stats.records.Add(records)
 	return nil

@@ -14,6 +14,9 @@ const (
 	// needleKind begins the kind of an object that holds secrets, Secret or
 	// SecretList, for events that lack a reference to it.
 	needleKind = "Secret"
+	// reviews is what begins with needleToken and is no token: events about it are
+	// looked at for the sake of what they hold, not judged.
+	reviews = "tokenreviews"
 )
 
 // nextNeedle returns the offset of the first needle in b[from:], or -1. It is
@@ -64,13 +67,26 @@ func isNeedle(b []byte, at int) bool {
 	case '"', 0xa5, 0x05:
 		return true
 	case 0xac, 0x0c:
-		rest := b[at+len(needleToken):]
-		return len(rest) >= 7 && string(rest[:7]) == "reviews"
+		return isReviews(b, at)
 	case '/', '.':
 		end := at + len(needleToken)
 		return end == len(b) || b[end]|0x20 < 'a' || b[end]|0x20 > 'z'
 	}
 	return behindEscape(b, at)
+}
+
+// isReviews reports whether the word that begins at b[at] is tokenreviews.
+func isReviews(b []byte, at int) bool {
+	return len(b)-at >= len(reviews) && string(b[at:at+len(reviews)]) == reviews
+}
+
+// onlyReviews reports whether the needle at b[at] and all behind it are
+// tokenreviews.
+func onlyReviews(b []byte, at int) bool {
+	for at >= 0 && isReviews(b, at) {
+		at = nextNeedle(b, at+len(reviews))
+	}
+	return at < 0
 }
 
 // behindEscape reports whether b[:at] ends with an escape such as \u0022, as which

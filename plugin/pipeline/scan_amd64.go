@@ -29,7 +29,15 @@ func candidate(b []byte) int {
 		i := scanAVX2(&b[at], len(b)-at)
 		if i < 0 {
 			at += (len(b) - at - reach) / block * block
-			break
+			if at+reach == len(b) {
+				return -1
+			}
+			// The rest is less than a block, and looked at together with what is
+			// before it.
+			at = len(b) - reach - block
+			if i = scanAVX2(&b[at], block+reach); i < 0 {
+				return -1
+			}
 		}
 		at += i
 		if at >= before && startsNeedle(b, at-before) {
@@ -39,6 +47,7 @@ func candidate(b []byte) int {
 			return at
 		}
 	}
+	// Little is left: b is short, or something alike was found near its end.
 	at = max(at-before, 0)
 	if i := candidateGo(b[at:]); i >= 0 {
 		return at + i

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/secretwatch/secretwatch/detector/audit"
 )
 
 // plainScan is the meaning of nextNeedle.
@@ -83,4 +85,43 @@ func TestScan(t *testing.T) {
 		}
 		f(b, r.IntN(len(b)+1))
 	}
+}
+
+func TestOnlyReviews(t *testing.T) {
+	f := func(text string, want bool) {
+		t.Helper()
+		b := []byte(text)
+		if got := onlyReviews(b, nextNeedle(b, 0)); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	f(`{"resource":"tokenreviews"}`, true)
+	f(`{"requestURI":"/apis/authentication.k8s.io/v1/tokenreviews","resource":"tokenreviews"}`, true)
+	f("\xa8resource\xactokenreviews", true)
+	f(`{"resource":"tokenreviews","subresource":"token"}`, false)
+	f(`{"name":"token","resource":"tokenreviews"}`, false)
+	f(`{"resource":"tokenreviews","x":"secrets"}`, false)
+	f(`{"resource":"tokenreview"}`, false)
+	f(`"tokenreviewstoken"`, true) // one word, which names neither
+}
+
+// TestReviews: reviews of tokens are redacted, and otherwise not even parsed.
+func TestReviews(t *testing.T) {
+	parsed := 0
+	p := newPipeline(t, func(o *Options) { o.Judge = fakeJudge{seen: func(*audit.Event) { parsed++ }} })
+	f := func(more string, changes bool, parses int) {
+		t.Helper()
+		text := `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","auditID":"id-1","stage":"ResponseComplete",` +
+			`"requestURI":"/apis/authentication.k8s.io/v1/tokenreviews","verb":"create","user":{"username":"bad"},` +
+			`"objectRef":{"resource":"tokenreviews","apiGroup":"authentication.k8s.io"}` + more + `}`
+		parsed = 0
+		out, changed := process(t, p, append(logRecord("x"), logRecord(text)...))
+		if changed != changes || parsed != parses || changed && bytes.Contains(out, []byte("hunter2")) {
+			t.Errorf("%s: changed %v, parsed %d: %q", more, changed, parsed, out)
+		}
+	}
+	f(``, false, 0)
+	f(`,"requestObject":{"kind":"TokenReview","spec":{"token":"hunter2"}}`, true, 1)
+	f(`,"responseObject":{"spec":{"token":"hunter2"}}`, true, 1)
+	f(`,"annotations":{"note":"about secrets"}`, false, 1)
 }
