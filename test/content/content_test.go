@@ -27,7 +27,7 @@ import (
 const conf = "../../conf"
 
 // folders are those this package looks after.
-var folders = []string{"rules", "image", "kubernetes", "sigma", "prometheus", "loki", "elastic", "grafana"}
+var folders = []string{"rules", "image", "compose", "kubernetes", "sigma", "prometheus", "loki", "elastic", "grafana"}
 
 // files returns the files of folders whose names end in one of exts.
 func files(t testing.TB, exts ...string) []string {

@@ -55,6 +55,7 @@ func loadExample(t *testing.T, name, log string) *example {
 	write("forward.key", "hush\n")
 	paths := strings.NewReplacer(
 		"/fluent-bit/plugins/flb-filter_secretwatch.so", pluginSO,
+		"/opt/secretwatch/flb-filter_secretwatch.so", pluginSO,
 		"/fluent-bit/plugins/out_secretwatch.so", outputSO,
 		"/fluent-bit/etc/", x.dir+"/",
 		"/var/log/kubernetes/audit/audit.log", log,
