@@ -24,9 +24,9 @@ type Observed struct {
 	// with the same client, of the same kind and outcome, in the same namespace;
 	// Object besides it for those of the same object.
 	Alike, Object uint64
-	// Watched: the principal was lately called out at a source, so that each use
-	// of the others counts.
-	Watched bool
+	// Each: every such access counts, however many were alike. The principal was
+	// lately called out at a source, or a token was issued.
+	Each bool
 
 	object   uint64
 	learning bool
@@ -55,7 +55,8 @@ func (d *Detector) Observe(ev *audit.Event) (o Observed, ok bool) {
 	if p, known := sh.Peek(a.Principal); known {
 		d.prepare(c, p, false)
 		o.Weight = c.Weigh()
-		o.Watched = p.Sets[history.DimSource].OnProbation(&c.Store.Bounds, a.Time)
+		o.Each = p.Sets[history.DimSource].OnProbation(&c.Store.Bounds, a.Time) ||
+			a.Action == access.Mint && o.Weight != rule.Familiar
 	}
 	return o, true
 }

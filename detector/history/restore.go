@@ -190,6 +190,11 @@ func (s *Store) Started() (t int64, ok bool) {
 	return t, t > learnt
 }
 
+// Since says how far back the store knows, as a time to be compared with that of
+// other stores: 0 for one that has seen nothing, the time of the first event, or
+// earlier than any for one that began with a baseline.
+func (s *Store) Since() int64 { return s.start.Load() }
+
 // Empty says whether the store has seen nothing.
 func (s *Store) Empty() bool { return s.start.Load() == 0 }
 

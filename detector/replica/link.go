@@ -1,0 +1,304 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/secretwatch/secretwatch/detector"
+)
+
+// link keeps one memory the same as those of other replicas.
+type link struct {
+	o     Options
+	cfg   detector.Config
+	name  string // the key in open.links
+	users int    // guarded by open
+	id    string // of the replica, anew each time
+
+	store  *store
+	memory *detector.Memory
+	// detector learns from what others observed.
+	detector *detector.Detector
+
+	told  *told
+	stats counters
+
+	// up says that the server answers. While it does not, nobody waits for it.
+	up atomic.Bool
+
+	startOnce sync.Once
+	stop      chan struct{} // closed by close
+	ended     sync.WaitGroup
+	context   context.Context // of all that the goroutines do
+	cancel    context.CancelFunc
+
+	asking  chan struct{} // has an element when there is a request
+	telling chan struct{} // or when there is something in the outbox
+
+	// mu guards what is to be sent and what is told of the server.
+	mu       sync.Mutex
+	requests []*request
+	outbox   outbox
+	look     bool      // the place in the log is to be looked after, whether or not there is something to send
+	since    time.Time // of the first failure in a row, zero if there is none
+	said     error     // failure that the log was told of
+	quiet    time.Time // no line about failures before
+
+	// order guards the place in the log. What is before it has been learnt.
+	order   sync.Mutex
+	settled *sync.Cond // on order: judging or flying changed
+	joined  bool
+	head
+	rejoin  bool // the history is to be read anew
+	judging int  // sessions that were answered and have not ended
+	flying  bool // an exchange is under way
+
+	saver saver
+}
+
+// newLink reads the history.
+func newLink(o Options, cfg detector.Config) (*link, error) {
+	s, err := newStore(&o, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{
+		o: o, cfg: cfg, id: randomID(), store: s, memory: detector.NewMemory(cfg), told: newTold(int64(cfg.Window)),
+		stop: make(chan struct{}), asking: make(chan struct{}, 1), telling: make(chan struct{}, 1),
+	}
+	l.settled = sync.NewCond(&l.order)
+	l.memory.Track()
+	if l.detector, err = detector.NewWith(cfg, l.memory); err != nil {
+		return nil, errors.Join(err, s.client.Close())
+	}
+	l.context, l.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(l.context, loadTimeout)
+	defer cancel()
+	began := time.Now()
+	if err := l.join(ctx); err != nil {
+		l.trip(err)
+		return l, nil
+	}
+	known, fresh := l.memory.Store().Len()
+	if known+fresh == 0 {
+		o.Log.Infof("redis_url %s: no history there yet, it begins now", o.Server)
+	} else {
+		o.Log.Infof("redis_url %s: history of %d identities read in %s", o.Server, known+fresh, time.Since(began).Round(time.Millisecond))
+	}
+	l.up.Store(true)
+	return l, nil
+}
+
+// join takes the history over from Redis, if there is more to be known of it
+// there than here.
+func (l *link) join(ctx context.Context) error {
+	now, err := l.store.join(ctx)
+	if err != nil {
+		return err
+	}
+	l.order.Lock()
+	known := l.joined && now.epoch != l.epoch && (now.generation == "" || l.memory.Store().Since() <= now.start)
+	l.order.Unlock()
+	if known {
+		// It was flushed. What this replica knows is more; who knows most of all
+		// writes the records anew.
+		l.order.Lock()
+		l.head = head{epoch: now.epoch, at: begin}
+		l.rejoin = false
+		l.order.Unlock()
+		l.mu.Lock()
+		l.outbox.again(begin)
+		l.mu.Unlock()
+		l.told.forget()
+		l.o.Log.Warnf("redis_url %s: the history there was removed; it is written anew from memory", l.o.Server)
+		return nil
+	}
+	m, h, at, err := l.store.load(ctx, l.cfg)
+	if err != nil {
+		return err
+	}
+	l.adopt(m, h, at)
+	return nil
+}
+
+// adopt replaces the history by one that was read, together with what was learnt
+// here and others may not know.
+func (l *link) adopt(m *detector.Memory, h head, at string) {
+	l.order.Lock()
+	defer l.order.Unlock()
+	for l.judging > 0 || l.flying {
+		l.settled.Wait()
+	}
+	if d, err := detector.NewWith(l.cfg, m); err == nil {
+		l.mu.Lock()
+		for _, e := range l.outbox.sent {
+			l.learn(m, d, &entry{observed: string(e.entry)})
+		}
+		for _, e := range l.outbox.entries {
+			l.learn(m, d, &entry{observed: string(e)})
+		}
+		l.mu.Unlock()
+	}
+	l.memory.Adopt(m.Store())
+	h.at = at
+	l.head, l.joined, l.rejoin = h, true, false
+	l.told.forget()
+}
+
+// learn does what an entry says. A broken one, or one at which the detector
+// panics, is counted.
+func (l *link) learn(m *detector.Memory, d *detector.Detector, e *entry) {
+	defer func() {
+		if recover() != nil {
+			l.stats.broken.Add(1)
+		}
+	}()
+	if err := e.apply(m, d); err != nil {
+		l.stats.broken.Add(1)
+		return
+	}
+	if e.edits() {
+		l.told.forget()
+	}
+}
+
+func (l *link) start() {
+	l.startOnce.Do(func() {
+		for _, f := range [...]func(){l.send, l.follow, l.save} {
+			l.ended.Add(1)
+			go func() {
+				defer l.ended.Done()
+				for !l.run(f) && l.rest(longPause) {
+				}
+			}()
+		}
+	})
+}
+
+// run calls f and reports whether it returned, rather than panicked.
+func (l *link) run(f func()) (done bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.o.Log.Warnf("redis_url %s: internal error: %v", l.o.Server, r)
+		}
+	}()
+	f()
+	return true
+}
+
+// close sends what is left and ends all goroutines.
+func (l *link) close() error {
+	close(l.stop)
+	l.cancel()
+	_ = l.store.follower.Close() // which waits for the server
+	l.ended.Wait()
+	err := l.last()
+	return errors.Join(err, l.store.client.Close())
+}
+
+// last sends what is left, if the server answers.
+func (l *link) last() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if l.up.Load() {
+		for {
+			l.mu.Lock()
+			batch := l.outbox.take(maxBatch)
+			l.mu.Unlock()
+			if len(batch) == 0 {
+				break
+			}
+			if status, err := l.exchange(ctx, batch, nil); err != nil || status != statusOK {
+				l.mu.Lock()
+				l.outbox.back(batch)
+				l.mu.Unlock()
+				break
+			}
+		}
+	}
+	l.finish(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := l.outbox.len(); n > 0 {
+		return fmt.Errorf("redis_url %s: %d observations were not sent", l.o.Server, n)
+	}
+	return nil
+}
+
+// tell sends an observation when it suits.
+func (l *link) tell(entry []byte) {
+	l.mu.Lock()
+	before := l.outbox.dropped
+	l.outbox.put(entry)
+	l.stats.dropped.Add(l.outbox.dropped - before)
+	l.mu.Unlock()
+	wake(l.telling)
+}
+
+// ask sends a request at once.
+func (l *link) ask(r *request) {
+	l.mu.Lock()
+	l.requests = append(l.requests, r)
+	l.mu.Unlock()
+	wake(l.asking)
+}
+
+// lookAfter makes who sends look after the place in the log.
+func (l *link) lookAfter() {
+	l.mu.Lock()
+	l.look = true
+	l.mu.Unlock()
+	wake(l.asking)
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// judged notes that a session that was answered has ended.
+func (l *link) judged() {
+	l.order.Lock()
+	l.judging--
+	l.settled.Broadcast()
+	l.order.Unlock()
+}
+
+// quietFor is how far apart lines about a server that comes and goes are.
+const quietFor = 10 * time.Second
+
+// trip notes that the server does not answer as it should.
+func (l *link) trip(err error) {
+	l.up.Store(false)
+	wake(l.telling) // who sends looks for the server
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if l.since.IsZero() {
+		l.since = now
+	}
+	err = plain(err)
+	if l.said != nil && l.said.Error() == err.Error() || now.Before(l.quiet) {
+		return
+	}
+	l.said, l.quiet = err, now.Add(quietFor)
+	l.o.Log.Warnf("redis_url %s: %v; the history at hand decides until it answers, and what is learnt is sent then", l.o.Server, err)
+}
+
+// recovered notes that the server answers again.
+func (l *link) recovered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.said != nil {
+		l.o.Log.Infof("redis_url %s: it answers again after %s, %d observations are sent now",
+			l.o.Server, time.Since(l.since).Round(10*time.Millisecond), l.outbox.len())
+	}
+	l.since, l.said = time.Time{}, nil
+	l.up.Store(true)
+}

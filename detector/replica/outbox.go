@@ -1,0 +1,87 @@
+package replica
+
+// outbox holds encoded observations that are to be sent, oldest first, and those
+// that were sent lately, which a server that fails over may lose. The zero value
+// is empty and ready.
+type outbox struct {
+	entries [][]byte
+	bytes   int
+	dropped uint64
+
+	sent []sent
+}
+
+// sent is an observation as it was appended to the log.
+type sent struct {
+	id    string // of the log's entry
+	entry []byte
+}
+
+// Most that is kept.
+const (
+	maxPending      = 1 << 16
+	maxPendingBytes = 32 << 20
+	maxSent         = 4096
+)
+
+func (o *outbox) len() int { return len(o.entries) }
+
+// put adds an entry, if need be instead of the oldest.
+func (o *outbox) put(entry []byte) {
+	o.entries = append(o.entries, entry)
+	o.bytes += len(entry)
+	for len(o.entries) > maxPending || o.bytes > maxPendingBytes {
+		o.bytes -= len(o.entries[0])
+		o.entries[0] = nil
+		o.entries = o.entries[1:]
+		o.dropped++
+	}
+}
+
+// take removes the oldest entries, at most n.
+func (o *outbox) take(n int) [][]byte {
+	n = min(n, len(o.entries))
+	batch := append([][]byte(nil), o.entries[:n]...)
+	for i, e := range batch {
+		o.bytes -= len(e)
+		o.entries[i] = nil
+	}
+	o.entries = o.entries[n:]
+	return batch
+}
+
+// back puts entries back that were taken and not sent.
+func (o *outbox) back(batch [][]byte) {
+	later := o.entries
+	o.entries, o.bytes = nil, 0
+	for _, list := range [...][][]byte{batch, later} {
+		for _, e := range list {
+			o.put(e)
+		}
+	}
+}
+
+// done notes that entries are in the log, all of them up to the entry last.
+func (o *outbox) done(batch [][]byte, last string) {
+	for _, e := range batch {
+		o.sent = append(o.sent, sent{last, e})
+	}
+	if over := len(o.sent) - maxSent; over > 0 {
+		o.sent = append(o.sent[:0:0], o.sent[over:]...)
+	}
+}
+
+// again puts what was sent after an entry of the log back among what is to be
+// sent.
+func (o *outbox) again(after string) {
+	n := 0
+	for n < len(o.sent) && !later(o.sent[n].id, after) {
+		n++
+	}
+	var batch [][]byte
+	for _, s := range o.sent[n:] {
+		batch = append(batch, s.entry)
+	}
+	o.sent = o.sent[:n]
+	o.back(batch)
+}

@@ -1,0 +1,114 @@
+package replica
+
+import (
+	"context"
+	"time"
+
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// saver is what a replica knows of the records, which one replica at a time
+// writes.
+type saver struct {
+	mine       bool   // this replica wrote the last ones
+	generation string // of them
+	epoch      string
+}
+
+// save writes the records, as long as this replica is the one to do so.
+func (l *link) save() {
+	tick := time.NewTicker(l.o.Save)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		if !l.up.Load() {
+			continue
+		}
+		if err := l.saveOnce(l.context); err != nil && l.context.Err() == nil {
+			l.trip(err)
+		}
+	}
+}
+
+// saveOnce writes what changed since the last time, or all if it was not this
+// replica that wrote it.
+func (l *link) saveOnce(ctx context.Context) error {
+	start := l.memory.Store().Since()
+	if start == 0 {
+		start = unborn
+	}
+	ctxLease, cancel := context.WithTimeout(ctx, saveTimeout)
+	lease, err := l.store.lease(ctxLease, l.id, start)
+	cancel()
+	if err != nil {
+		l.saver.mine = false
+		return err
+	}
+	l.order.Lock()
+	for l.flying || l.judging > 0 {
+		l.settled.Wait()
+	}
+	h, ready := l.head, l.joined && !l.rejoin
+	l.order.Unlock()
+	s := &l.saver
+	switch {
+	case !ready || lease.epoch != h.epoch:
+		l.lookAfter()
+		return nil
+	case !lease.mine:
+		s.mine = false
+		if lease.generation != "" && lease.start < start && lease.generation != h.generation {
+			// Somebody knows more of the past.
+			l.order.Lock()
+			l.rejoin = true
+			l.order.Unlock()
+			l.lookAfter()
+		}
+		return nil
+	case start == unborn:
+		return nil
+	}
+	all := !s.mine || s.epoch != h.epoch || s.generation != lease.generation || lease.generation == ""
+	generation := s.generation
+	if all {
+		generation = randomID()
+	}
+	s.mine = false // until it is done
+	err = l.store.write(ctx, generation, func(emit history.Emit) { l.memory.Changes(all, emit) })
+	if err != nil {
+		return err
+	}
+	ctxCommit, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	done, err := l.store.commit(ctxCommit, l.id, head{epoch: h.epoch, generation: generation, at: h.at, start: start})
+	if err != nil || !done {
+		return err
+	}
+	l.stats.saves.Add(1)
+	if all && lease.generation != "" {
+		_ = l.store.drop(ctxCommit, lease.generation) // or it expires
+	}
+	*s = saver{mine: true, generation: generation, epoch: h.epoch}
+	l.order.Lock()
+	if l.epoch == h.epoch {
+		l.generation = generation
+	}
+	l.order.Unlock()
+	return nil
+}
+
+// finish writes the records a last time, if they are this replica's to write, and
+// leaves them to another.
+func (l *link) finish(ctx context.Context) {
+	if !l.up.Load() {
+		return
+	}
+	if l.saver.mine || l.memory.Store().Since() != 0 && l.saver.generation == "" {
+		_ = l.saveOnce(ctx)
+	}
+	_ = l.store.release(ctx, l.id)
+}

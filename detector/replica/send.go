@@ -1,0 +1,298 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// maxBatch is how many observations are sent at once besides those that
+	// somebody waits for.
+	maxBatch = 256
+	// gather is how long what nobody waits for is gathered before it is sent.
+	gather = 50 * time.Millisecond
+)
+
+// Waits between attempts to reach a server that does not answer. Each is shortened
+// at random by up to half, so that replicas do not come all at once.
+const (
+	firstPause = 250 * time.Millisecond
+	longPause  = 2 * time.Second
+)
+
+// send sends what is asked and told, and looks for the server when it is away.
+func (l *link) send() {
+	defer l.refuse()
+	for pause := firstPause; ; {
+		if !l.up.Load() {
+			l.refuse()
+			if !l.rest(pause/2 + rand.N(pause/2)) {
+				return
+			}
+			pause = min(2*pause, longPause)
+			if err := l.probe(); err != nil {
+				l.trip(err)
+				continue
+			}
+			l.recovered()
+			pause = firstPause
+			wake(l.telling)
+		}
+		select {
+		case <-l.stop:
+			return
+		case <-l.asking:
+		case <-l.telling:
+			if !l.gather() {
+				return
+			}
+		}
+		l.flush()
+	}
+}
+
+// gather waits for more to tell, until somebody asks or it was long enough. It
+// reports false when all is over.
+func (l *link) gather() bool {
+	l.mu.Lock()
+	full := l.outbox.len() >= maxBatch
+	l.mu.Unlock()
+	if full {
+		return true
+	}
+	t := time.NewTimer(gather)
+	defer t.Stop()
+	select {
+	case <-l.stop:
+		return false
+	case <-l.asking:
+	case <-t.C:
+	}
+	return true
+}
+
+// rest waits and reports false when all is over.
+func (l *link) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-l.stop:
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// refuse tells all who ask that there will be no answer. What they asked is told
+// later.
+func (l *link) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.requests {
+		for _, e := range r.entries {
+			l.outbox.put(e)
+		}
+		r.finish(refused)
+	}
+	l.requests = nil
+}
+
+// flush sends what there is to send.
+func (l *link) flush() {
+	l.mu.Lock()
+	batch := l.outbox.take(maxBatch)
+	requests := l.requests
+	l.requests = nil
+	more, look := l.outbox.len() > 0, l.look
+	l.look = false
+	l.mu.Unlock()
+	if len(batch) == 0 && len(requests) == 0 && !look {
+		return
+	}
+	for _, r := range requests {
+		batch = append(batch, r.entries...)
+	}
+	ctx, cancel := context.WithTimeout(l.context, l.o.Timeout)
+	defer cancel()
+	status, err := "", error(nil)
+	for {
+		if status, err = l.exchange(ctx, batch, requests); err != nil || status != statusMore {
+			break
+		}
+	}
+	if err == nil && status == statusOK {
+		if more {
+			wake(l.telling)
+		}
+		return
+	}
+	l.mu.Lock()
+	l.outbox.back(batch)
+	l.mu.Unlock()
+	for _, r := range requests {
+		r.finish(refused)
+	}
+	if err == nil {
+		err = l.find(status)
+	}
+	if err != nil {
+		l.trip(err)
+		return
+	}
+	wake(l.telling)
+}
+
+// find finds the place in the log again after an exchange that could not.
+func (l *link) find(status string) error {
+	ctx, cancel := context.WithTimeout(l.context, loadTimeout)
+	defer cancel()
+	if status == statusEpoch {
+		return l.join(ctx)
+	}
+	l.order.Lock()
+	again := l.rejoin
+	l.order.Unlock()
+	if again {
+		return l.join(ctx)
+	}
+	return nil
+}
+
+var errBehind = errors.New("more is observed elsewhere than can be read")
+
+// probe looks whether the server answers, in time, and takes what it is sent.
+func (l *link) probe() error {
+	// Making a connection may take longer than an answer may.
+	ctx, cancel := context.WithTimeout(l.context, connectTimeout)
+	defer cancel()
+	if err := l.store.client.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	l.order.Lock()
+	join := !l.joined || l.rejoin
+	l.order.Unlock()
+	if join {
+		ctx, cancel := context.WithTimeout(l.context, loadTimeout)
+		defer cancel()
+		if err := l.join(ctx); err != nil {
+			return err
+		}
+	}
+	const attempts = 64 // of reading what others observed meanwhile
+	for range attempts {
+		l.mu.Lock()
+		batch := l.outbox.take(maxBatch)
+		l.mu.Unlock()
+		ctx, cancel := context.WithTimeout(l.context, l.o.Timeout)
+		status, err := l.exchange(ctx, batch, nil)
+		cancel()
+		if err == nil && status == statusOK {
+			return nil
+		}
+		l.mu.Lock()
+		l.outbox.back(batch)
+		l.mu.Unlock()
+		if err == nil && status != statusMore {
+			err = l.find(status)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return errBehind
+}
+
+// exchange sends a batch, which ends with what the requests ask, learns from what
+// others observed before it, and answers the requests if all of it came about.
+func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request) (status string, err error) {
+	l.order.Lock()
+	if l.rejoin || !l.joined {
+		l.rejoin = true
+		l.order.Unlock()
+		return statusLost, nil
+	}
+	l.flying = true
+	epoch, at := l.epoch, l.at
+	l.order.Unlock()
+
+	o, err := l.store.exchange(ctx, epoch, at, l.id, batch)
+	l.stats.exchanges.Add(1)
+	if err != nil {
+		l.stats.failures.Add(1)
+	}
+
+	l.order.Lock()
+	defer l.order.Unlock()
+	defer func() {
+		l.flying = false
+		l.settled.Broadcast()
+	}()
+	if err != nil {
+		return "", err
+	}
+	switch o.status {
+	case statusLost:
+		if later(at, o.last) {
+			// A server took over that had not heard of all. Whoever observed what it
+			// lacks sends it again.
+			l.at = o.last
+			l.mu.Lock()
+			l.outbox.again(o.last)
+			l.mu.Unlock()
+			return o.status, nil
+		}
+		l.rejoin = true
+		return o.status, nil
+	case statusOK, statusMore:
+	default:
+		return o.status, nil
+	}
+	l.await(ctx)
+	l.apply(o.others)
+	l.at = o.last
+	if o.status != statusOK {
+		return o.status, nil
+	}
+	l.stats.sent.Add(uint64(len(batch)))
+	l.mu.Lock()
+	l.outbox.done(batch, o.last)
+	l.mu.Unlock()
+	for _, r := range requests {
+		if r.finish(answered) {
+			l.judging++
+		}
+	}
+	return o.status, nil
+}
+
+// await waits for sessions that were answered before to end, so that what others
+// observed after them is learnt after them; but no longer than somebody waits.
+// order is held.
+func (l *link) await(ctx context.Context) {
+	if l.judging == 0 {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() {
+		l.order.Lock()
+		l.settled.Broadcast()
+		l.order.Unlock()
+	})
+	defer stop()
+	for l.judging > 0 && ctx.Err() == nil {
+		l.settled.Wait()
+	}
+}
+
+// apply learns from what others observed. order is held.
+func (l *link) apply(others []entry) {
+	for i := range others {
+		e := &others[i]
+		if e.origin == l.id {
+			continue // from an exchange whose answer got lost
+		}
+		l.stats.applied.Add(1)
+		l.learn(l.memory, l.detector, e)
+	}
+}

@@ -1,0 +1,248 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/history"
+)
+
+// store is a history in Redis.
+type store struct {
+	client   redis.UniversalClient
+	follower redis.UniversalClient // for commands that wait at the server
+	keys     keys
+	keep     time.Duration // how long keys last that nobody uses
+}
+
+func newStore(o *Options, cfg *detector.Config) (*store, error) {
+	client, err := o.Server.client(o.Access)
+	if err != nil {
+		return nil, err
+	}
+	follower, err := o.Server.client(o.Access)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	// Beyond the window and what probation adds, nothing in it counts.
+	return &store{client: client, follower: follower, keys: keysOf(o.Cluster), keep: cfg.Window + cfg.Probation + 24*time.Hour}, nil
+}
+
+// head is what is known of the history as a whole.
+type head struct {
+	epoch      string
+	generation string        // of the records, "" before there are any
+	at         string        // entry of the log that the records include
+	start      int64         // when who wrote them began to learn
+	age        time.Duration // since the history began
+}
+
+// join returns the head of the history, which begins now if there is none.
+func (s *store) join(ctx context.Context) (h head, err error) {
+	reply, err := joinScript.Run(ctx, s.client, []string{s.keys.meta()}, randomID(), s.keep.Milliseconds()).StringSlice()
+	if err != nil {
+		return h, err
+	}
+	if len(reply) != 5 || reply[0] == "" {
+		return h, errAnswer
+	}
+	age, err := strconv.ParseInt(reply[4], 10, 64)
+	if err != nil {
+		return h, errAnswer
+	}
+	h = head{epoch: reply[0], generation: reply[1], at: reply[2], age: time.Duration(age) * time.Second}
+	if h.start, err = strconv.ParseInt(reply[3], 10, 64); err != nil {
+		return h, errAnswer
+	}
+	return h, checkID(h.at)
+}
+
+// load reads a history into a new memory: the records, and what was observed
+// since. It returns the entry of the log up to which it is complete.
+func (s *store) load(ctx context.Context, cfg detector.Config) (m *detector.Memory, h head, at string, err error) {
+	const tries = 3
+	for try := 1; ; try++ {
+		if h, err = s.join(ctx); err != nil {
+			return nil, h, "", err
+		}
+		m = detector.NewMemory(cfg)
+		if h.generation != "" {
+			restorer := m.Restore()
+			if err = s.records(ctx, h.generation, restorer.Add); err != nil {
+				return nil, h, "", err
+			}
+			restorer.Done()
+		}
+		// The records may have been replaced while they were read.
+		now, err := s.join(ctx)
+		if err != nil {
+			return nil, h, "", err
+		}
+		if now.epoch == h.epoch && now.generation == h.generation {
+			break
+		}
+		if try == tries {
+			return nil, h, "", fmt.Errorf("the records changed %d times while they were read", tries)
+		}
+	}
+	m.Track()
+	d, err := detector.NewWith(cfg, m)
+	if err != nil {
+		return nil, h, "", err
+	}
+	at, err = s.replay(ctx, h, func(e *entry) { _ = e.apply(m, d) })
+	return m, h, at, err
+}
+
+// replay calls f for the entries of the log that the records do not include and
+// returns the last one's id.
+func (s *store) replay(ctx context.Context, h head, f func(e *entry)) (at string, err error) {
+	for at = h.at; ; {
+		o, err := s.exchange(ctx, h.epoch, at, "", nil)
+		if err != nil {
+			return at, err
+		}
+		switch o.status {
+		case statusEpoch:
+			return at, fmt.Errorf("the history was removed while it was read")
+		case statusLost:
+			if at == begin {
+				return at, errAnswer
+			}
+			// A flood has pushed out what comes next to the records.
+			at = begin
+			continue
+		}
+		for i := range o.others {
+			f(&o.others[i])
+		}
+		if at = o.last; o.status == statusOK {
+			return at, nil
+		}
+	}
+}
+
+// records calls add for all records of a generation.
+func (s *store) records(ctx context.Context, generation string, add func(table history.Table, key string, value []byte) error) error {
+	for _, table := range detector.Tables() {
+		var cursor uint64
+		for {
+			pairs, next, err := s.client.HScan(ctx, s.keys.state(generation, table), cursor, "", 1000).Result()
+			if err != nil {
+				return err
+			}
+			for i := 0; i+1 < len(pairs); i += 2 {
+				if err := add(table, pairs[i], []byte(pairs[i+1])); err != nil {
+					return fmt.Errorf("records: %w", err)
+				}
+			}
+			if cursor = next; cursor == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// write writes records into a generation: those that changed, or into a new one
+// all of them.
+func (s *store) write(ctx context.Context, generation string, changes func(emit history.Emit)) error {
+	const most, mostBytes = 512, 1 << 20
+	pipe := s.client.Pipeline()
+	bytes := 0
+	var failed error
+	flush := func() {
+		if failed == nil && pipe.Len() > 0 {
+			ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+			_, failed = pipe.Exec(ctx)
+			cancel()
+		}
+		pipe.Discard()
+		bytes = 0
+	}
+	changes(func(table history.Table, key string, value []byte) {
+		if failed != nil {
+			return
+		}
+		if value == nil {
+			pipe.HDel(ctx, s.keys.state(generation, table), key)
+		} else {
+			// The pipeline keeps what it is given.
+			pipe.HSet(ctx, s.keys.state(generation, table), key, strings.Clone(string(value)))
+		}
+		if bytes += len(key) + len(value); pipe.Len() >= most || bytes >= mostBytes {
+			flush()
+		}
+	})
+	flush()
+	return failed
+}
+
+// lease is who may write records.
+type lease struct {
+	mine bool
+	head
+}
+
+// leaseTime is how long a lease lasts without being renewed.
+const leaseTime = 30 * time.Second
+
+// unborn stands for the start of who has seen nothing: later than all others'.
+const unborn = int64(1) << 62
+
+// lease takes or renews the lease. start is when the replica began to learn.
+func (s *store) lease(ctx context.Context, id string, start int64) (l lease, err error) {
+	reply, err := leaseScript.Run(ctx, s.client, []string{s.keys.lease(), s.keys.meta()}, id, leaseTime.Milliseconds(), start).Slice()
+	if err != nil {
+		return l, err
+	}
+	if len(reply) != 4 {
+		return l, errAnswer
+	}
+	mine, ok := reply[0].(int64)
+	text := func(i int) string { t, _ := reply[i].(string); return t }
+	l = lease{mine: mine == 1, head: head{epoch: text(1), generation: text(2)}}
+	l.start, err = strconv.ParseInt(text(3), 10, 64)
+	if !ok || err != nil {
+		return l, errAnswer
+	}
+	return l, nil
+}
+
+// commit makes the records of a generation count, which include the log up to at.
+func (s *store) commit(ctx context.Context, id string, h head) (bool, error) {
+	names := []string{s.keys.meta(), s.keys.lease(), s.keys.log()}
+	for _, table := range detector.Tables() {
+		names = append(names, s.keys.state(h.generation, table))
+	}
+	n, err := commitScript.Run(ctx, s.client, names, id, h.epoch, h.generation, h.at, h.start, oldestKept(h.at), s.keep.Milliseconds()).Int()
+	return n == 1, err
+}
+
+// drop removes the records of a generation.
+func (s *store) drop(ctx context.Context, generation string) error {
+	var names []string
+	for _, table := range detector.Tables() {
+		names = append(names, s.keys.state(generation, table))
+	}
+	return s.client.Unlink(ctx, names...).Err()
+}
+
+// release gives the lease up.
+func (s *store) release(ctx context.Context, id string) error {
+	return releaseScript.Run(ctx, s.client, []string{s.keys.lease()}, id).Err()
+}
+
+// append adds somebody's wish to the log.
+func (s *store) append(ctx context.Context, field, principal, value string) error {
+	return s.client.XAdd(ctx, &redis.XAddArgs{
+		Stream: s.keys.log(), MaxLen: maxLog, Approx: true, Values: []any{field, principal, "v", value},
+	}).Err()
+}

@@ -1,0 +1,78 @@
+package replica
+
+import (
+	"sync"
+	"time"
+
+	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/rule"
+)
+
+// How often accesses that are alike are told of again, in event time. Rules
+// compare uses of sources that lie a quarter of an hour apart and count clock
+// hours.
+const (
+	tellAgain = int64(5 * time.Minute)
+	askAgain  = int64(time.Hour)
+)
+
+// told remembers what others were asked or told of lately, so that what goes on
+// all the time does not go over the wire all the time.
+type told struct {
+	objects int64 // how often the use of an object is told again: a fraction of the window
+
+	mu     sync.Mutex
+	asked  times // by Observed.Object
+	uses   times // by Observed.Alike
+	object times // by Observed.Object
+}
+
+func newTold(window int64) *told { return &told{objects: window / 16} }
+
+// due says whether others are to be asked before the access is judged, or else
+// whether they are to be told of it, and takes it that they will be.
+func (t *told) due(o *detector.Observed) (ask, tell bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o.Weight == rule.Decisive && t.asked.due(o.Object, o.Time, askAgain) {
+		t.uses.due(o.Alike, o.Time, tellAgain)
+		t.object.due(o.Object, o.Time, t.objects)
+		return true, false
+	}
+	use := t.uses.due(o.Alike, o.Time, tellAgain)
+	object := t.object.due(o.Object, o.Time, t.objects)
+	return false, use || object || o.Each
+}
+
+// forget makes everything due again.
+func (t *told) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked, t.uses, t.object = times{}, times{}, times{}
+}
+
+// times remembers when something was last due, for the latest generation of keys
+// and the one before. The zero value is empty and ready.
+type times struct{ latest, before map[uint64]int64 }
+
+// generation is how many keys are remembered at least.
+const generation = 1 << 16
+
+// due reports whether the key was not due within span of t, and takes t if so.
+func (ts *times) due(key uint64, t, span int64) bool {
+	last, ok := ts.latest[key]
+	if !ok {
+		last, ok = ts.before[key]
+	}
+	if ok && t-last < span && last-t < span {
+		return false
+	}
+	if len(ts.latest) >= generation {
+		ts.before, ts.latest = ts.latest, nil
+	}
+	if ts.latest == nil {
+		ts.latest = make(map[uint64]int64)
+	}
+	ts.latest[key] = t
+	return true
+}
