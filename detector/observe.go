@@ -56,7 +56,7 @@ func (d *Detector) Observe(ev *audit.Event) (o Observed, ok bool) {
 		d.prepare(c, p, false)
 		o.Weight = c.Weigh()
 		o.Each = p.Sets[history.DimSource].OnProbation(&c.Store.Bounds, a.Time) ||
-			a.Action == access.Mint && o.Weight != rule.Familiar
+			a.Action == access.Mint && a.Class != access.Node
 	}
 	return o, true
 }

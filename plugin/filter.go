@@ -118,7 +118,7 @@ func readProperties(get func(key string) (string, bool)) (cfg *config.Config, gi
 			return nil, "", err
 		}
 		if value != p.Default {
-			changed = append(changed, fmt.Sprintf("%s=%q", p.Name, value))
+			changed = append(changed, fmt.Sprintf("%s=%q", p.Name, p.Shown(value)))
 		}
 	}
 	if changed == nil {

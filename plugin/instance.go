@@ -33,7 +33,7 @@ func newInstance(cfg *config.Config, log *hostLog) (*instance, error) {
 		return nil, err
 	}
 	ins := &instance{log: log, engine: e}
-	opts := pipeline.OptionsOf(cfg, e)
+	opts := pipeline.OptionsOf(cfg, e.Judger())
 	if cfg.MetricsListen != "" {
 		id := metrics.Identity{Plugin: log.plugin, Name: log.instance, Cluster: cfg.Cluster}
 		ins.metrics = endpoint.Join(cfg.MetricsListen, id, log)

@@ -185,10 +185,7 @@ func readOutputProperties(get func(key string) (string, bool)) (cfg *config.Conf
 			if value == "" || !own && value == p.Default {
 				continue
 			}
-			if p.Secret {
-				value = "***"
-			}
-			shown = append(shown, fmt.Sprintf("%s=%q", p.Name, value))
+			shown = append(shown, fmt.Sprintf("%s=%q", p.Name, p.Shown(value)))
 		}
 	}
 	if err := cfg.CheckOutput(); err != nil {

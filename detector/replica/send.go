@@ -208,6 +208,9 @@ func (l *link) probe() error {
 // others observed before it, and answers the requests if all of it came about.
 func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request) (status string, err error) {
 	l.order.Lock()
+	for l.flying {
+		l.settled.Wait()
+	}
 	if l.rejoin || !l.joined {
 		l.rejoin = true
 		l.order.Unlock()

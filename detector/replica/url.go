@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -20,7 +21,7 @@ import (
 const AcceptedURLs = "redis://[user[:password]@]host[:6379][/database], rediss://… for TLS, unix:///path/to/socket[?db=number], " +
 	"redis+sentinel://[user[:password]@]host[:26379][,host…]/master[/database], redis+cluster://[user[:password]@]host[:6379][,host…]; also rediss+sentinel and rediss+cluster"
 
-// Server says which Redis to use.
+// Server says which Redis to use. The zero value stands for none.
 type Server struct {
 	kind     kind
 	tls      bool
@@ -158,6 +159,9 @@ func address(text, port string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
+// None says whether no server is meant.
+func (s Server) None() bool { return s.addrs == nil }
+
 // String is the URL without user and password.
 func (s Server) String() string {
 	scheme := "redis"
@@ -253,6 +257,14 @@ func (s Server) tlsConfig(a Access) (*tls.Config, error) {
 	return c, nil
 }
 
+func init() { redis.SetLogger(silent{}) }
+
+// silent keeps the client from writing to the standard error of a foreign
+// process. What is wrong is in the errors it returns.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
 // client returns a client that does not connect yet. Commands are tried once:
 // who sends one knows better when to send it again.
 func (s Server) client(a Access) (redis.UniversalClient, error) {
@@ -273,13 +285,18 @@ func (s Server) client(a Access) (redis.UniversalClient, error) {
 		DisableIdentity:            true,
 		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if s.kind == sentinel {
+	switch s.kind {
+	case sentinel:
 		o.SentinelPassword = os.Getenv(SentinelVariable)
-	}
-	if s.kind == socket {
+	case socket:
 		simple := o.Simple()
 		simple.Network = "unix"
 		return redis.NewClient(simple), nil
+	case cluster:
+		nodes := o.Cluster()
+		// Only with this does a client soon hear of a node that took over.
+		nodes.ClusterStateReloadInterval = time.Second
+		return redis.NewClusterClient(nodes), nil
 	}
 	return redis.NewUniversalClient(o), nil
 }

@@ -16,8 +16,8 @@ type Weight uint8
 const (
 	// Familiar: everything about it is known, no rule finds anything.
 	Familiar Weight = iota
-	// Teaching: it adds to the history, but nothing can be found in it that
-	// depends on what others saw this very moment.
+	// Teaching: it adds to the history, but nothing is found in it that was not
+	// found before.
 	Teaching
 	// Decisive: a finding may depend on what others know.
 	Decisive
@@ -26,7 +26,7 @@ const (
 // Weigh weighs an access whose case is prepared. It changes nothing.
 func (c *Case) Weigh() Weight {
 	// What teaches nothing by itself, and what raises whatever is known.
-	if c.Class == access.Anonymous || c.Standing != history.Known || !c.Source.Addr.IsValid() ||
+	if c.Class == access.Anonymous || !c.Source.Addr.IsValid() ||
 		c.Outcome == access.Denied || c.Outcome == access.Unauthenticated {
 		return Decisive
 	}
@@ -36,35 +36,42 @@ func (c *Case) Weigh() Weight {
 	if c.Source.Presented > 0 && !c.forwards() {
 		return Decisive
 	}
-	if !c.scopesKnown() || !c.atHome() {
+	if !c.scopesKnown() {
 		return Decisive
 	}
-	weight := Familiar
+	weight := c.atHome()
+	switch {
+	case c.Standing == history.Probation && c.Class.InCluster():
+		// New machines and workloads come every day; that they did was said.
+		weight = max(weight, Teaching)
+	case c.Standing != history.Known:
+		return Decisive
+	}
 	if c.Namespace != "" && c.Status[history.DimNamespace] != history.Known && c.Action != access.Mint {
 		if c.Class != access.Node && !c.readsAll() {
 			return Decisive
 		}
-		weight = Teaching
+		weight = max(weight, Teaching)
 	}
 	switch c.Action {
 	case access.Mint:
 		// The token's id, by which it is known when it is used. Those that kubelets
 		// fetch for their pods are told by the pod.
 		if c.Class != access.Node {
-			weight = Teaching
+			weight = max(weight, Teaching)
 		}
 	case access.Delete:
 		if !c.P.Objects.Made(c.Object) {
 			return Decisive
 		}
 	case access.Create:
-		weight = Teaching
+		weight = max(weight, Teaching)
 	}
-	if c.NewObject {
+	if c.NewObject && c.Action == access.Read {
 		if c.nearBurst() {
 			return Decisive
 		}
-		weight = Teaching
+		weight = max(weight, Teaching)
 	}
 	return weight
 }
@@ -109,8 +116,9 @@ func (c *Case) scopesKnown() bool {
 	return true
 }
 
-// atHome says whether a credential that lives in one place is used there.
-func (c *Case) atHome() bool {
+// atHome weighs the place of a credential that lives in one: its first use, from
+// a source that is known, makes that its home.
+func (c *Case) atHome() Weight {
 	user := &c.Event.User
 	var key uint64
 	switch {
@@ -118,12 +126,20 @@ func (c *Case) atHome() bool {
 		key = access.Key(user.PodUID)
 	case strings.HasPrefix(user.CredentialID, "X509") && (c.Class == access.Node || c.Class == access.Component):
 		key = access.Key(user.CredentialID)
+	case c.newToSource():
+		// In the cluster addresses are not told apart.
+		return Decisive
 	default:
-		// In the cluster addresses are not told apart; see newToSource.
-		return !c.newToSource()
+		return Familiar
 	}
 	home := c.P.Homes.Find(key)
-	return home != nil && (c.Source.Addr == home.Addr || c.Source.Addr == home.Other)
+	switch {
+	case home == nil:
+		return Teaching
+	case c.Source.Addr != home.Addr && c.Source.Addr != home.Other:
+		return Decisive
+	}
+	return Familiar
 }
 
 // nearBurst says whether a few more objects new to the principal would be a burst.

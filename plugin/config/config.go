@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/replica"
 )
 
 // Config is what the properties add up to. Start from Default.
@@ -44,6 +45,14 @@ type Config struct {
 	// MetricsListen is the host:port at which metrics are served. Empty means not
 	// at all.
 	MetricsListen string
+
+	// Redis is the server through which history is shared. The zero value means
+	// none.
+	Redis replica.Server
+	// RedisAccess is what else a connection to it needs. Paths are absolute.
+	RedisAccess replica.Access
+	// RedisTimeout is how long a chunk may wait for it.
+	RedisTimeout time.Duration
 
 	// Output is set by DefaultOutput only.
 	Output Output
@@ -133,6 +142,14 @@ func (p *Property) apply(c *Config, value string) error {
 		return fmt.Errorf("property %s: bad value %s%s; accepted: %s", p.Name, shown, detail, p.Accepts)
 	}
 	return nil
+}
+
+// Shown is a value of the property as it may stand in a log.
+func (p *Property) Shown(value string) string {
+	if p.Secret {
+		return "***"
+	}
+	return hideUser(value)
 }
 
 // unknown returns the error for a property that does not exist. It suggests the

@@ -14,7 +14,7 @@ import (
 )
 
 func TestDefaultsAgreeWithDetector(t *testing.T) {
-	want := &Config{Detector: detector.DefaultConfig(), Format: "native", SeverityKey: "severity", SplitEventLists: true, Redact: true, StateFlush: 10 * time.Second, BaselineTimeout: 30 * time.Second}
+	want := &Config{Detector: detector.DefaultConfig(), Format: "native", SeverityKey: "severity", SplitEventLists: true, Redact: true, StateFlush: 10 * time.Second, BaselineTimeout: 30 * time.Second, RedisTimeout: 50 * time.Millisecond}
 	if got := Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults of the table\n%+v\ndiffer from those of the detector\n%+v", got, want)
 	}
@@ -266,5 +266,22 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 	}
 	if want, ok := ReplaceTables(string(doc)); !ok || want != string(doc) {
 		t.Errorf("a property table of README.md is stale, run go generate ./plugin")
+	}
+}
+
+func TestRedisURLsAreNotShownWithPasswords(t *testing.T) {
+	p := Find("redis_url")
+	for value, want := range map[string]string{
+		"redis://user:secret@redis:6379/1": "redis://***@redis:6379/1",
+		"redis+cluster://:secret@a,b":      "redis+cluster://***@a,b",
+		"redis://redis":                    "redis://redis",
+	} {
+		if got := p.Shown(value); got != want {
+			t.Errorf("%s is shown as %s", value, got)
+		}
+	}
+	err := Default().Set("redis_url", "redis://user:secret@a,b")
+	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "several hosts") {
+		t.Errorf("%v", err)
 	}
 }

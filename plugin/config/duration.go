@@ -91,6 +91,14 @@ func scale(number string, unit time.Duration) (time.Duration, error) {
 	return time.Duration(f), nil
 }
 
+// setShort takes Go's durations as well, which know milliseconds.
+func setShort(dst *time.Duration, value string, lo, hi time.Duration) error {
+	if d, err := time.ParseDuration(value); err == nil {
+		value = strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+	}
+	return setDuration(dst, value, lo, hi)
+}
+
 func setDuration(dst *time.Duration, value string, lo, hi time.Duration) error {
 	d, err := ParseDuration(value)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/secretwatch/secretwatch/detector/replica"
 	"github.com/secretwatch/secretwatch/detector/rule"
 )
 
@@ -254,6 +255,55 @@ var Properties = []Property{
 		Help:    "How long the start may wait for the baseline. With what was read until then the filter goes on learning.",
 		set: func(c *Config, v string) error {
 			return setDuration(&c.BaselineTimeout, v, time.Second, 24*time.Hour)
+		},
+	},
+	{
+		Name: "redis_url", Kind: String,
+		Accepts: replica.AcceptedURLs,
+		Help:    "Redis 6.2 or newer, or Valkey, through which several instances share one history, by the name of the cluster. Not together with state_path.",
+		set: func(c *Config, v string) (err error) {
+			c.Redis, err = replica.ParseURL(v)
+			return err
+		},
+	},
+	{
+		Name: "redis_timeout", Kind: Duration, Default: "50ms",
+		Accepts: "a duration such as 50ms, 0.2s, from 1ms to 5s",
+		Help:    "How long a chunk may wait for Redis. Once that was too short, nothing waits until Redis answers again.",
+		set: func(c *Config, v string) error {
+			return setShort(&c.RedisTimeout, v, time.Millisecond, 5*time.Second)
+		},
+	},
+	{
+		Name: "redis_password_file", Kind: String,
+		Accepts: acceptsPath,
+		Help:    "File that holds the password, read anew for each connection. Without it, that in redis_url or in the environment variable " + replica.PasswordVariable + " is used.",
+		set: func(c *Config, v string) error {
+			return setPath(&c.RedisAccess.PasswordFile, v)
+		},
+	},
+	{
+		Name: "redis_ca_file", Kind: String,
+		Accepts: acceptsPath,
+		Help:    "Certificate authorities of Redis, in PEM. Without it, those of the system.",
+		set: func(c *Config, v string) error {
+			return setPath(&c.RedisAccess.CAFile, v)
+		},
+	},
+	{
+		Name: "redis_cert_file", Kind: String,
+		Accepts: acceptsPath,
+		Help:    "Certificate to show to Redis, in PEM; with redis_key_file.",
+		set: func(c *Config, v string) error {
+			return setPath(&c.RedisAccess.CertFile, v)
+		},
+	},
+	{
+		Name: "redis_key_file", Kind: String,
+		Accepts: acceptsPath,
+		Help:    "Private key of redis_cert_file, in PEM.",
+		set: func(c *Config, v string) error {
+			return setPath(&c.RedisAccess.KeyFile, v)
 		},
 	},
 	{

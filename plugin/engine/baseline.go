@@ -25,6 +25,9 @@ type Baseline struct {
 	Memory *detector.Memory
 	Log    pipeline.Logger
 	Until  time.Time // zero for no limit
+	// Tell, if not nil, is given each event before it is judged, with the detector
+	// that judges it.
+	Tell func(d *detector.Detector, ev *audit.Event)
 
 	// Files are the logs; if there are none, those that Config.Baseline matches.
 	Files []string
@@ -129,6 +132,9 @@ func (b *Baseline) merge(files []string, judge *detector.Detector, began time.Ti
 			l.reopen()
 		}
 		ev := &l.events[0]
+		if b.Tell != nil {
+			b.Tell(judge, ev)
+		}
 		if judge.Judge(ev, &v) != detector.Skipped {
 			if b.events++; b.from == 0 {
 				b.from = ev.Time

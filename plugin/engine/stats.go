@@ -39,8 +39,8 @@ func (e *Engine) Stats() Stats {
 	if start, ok := store.Started(); ok {
 		s.LearningEnds = time.Unix(0, start).Add(e.learning)
 	}
-	if e.history != nil {
-		f := e.history.Stats()
+	if e.file != nil {
+		f := e.file.Stats()
 		s.Stores = append(s.Stores, StoreStats{
 			Store: storeFile, Available: f.Writable, Failures: map[string]uint64{opWrite: f.Failures},
 			Current: f.Current, Pending: f.Pending, Bytes: f.Bytes,
@@ -58,7 +58,7 @@ const (
 // Watch has observe hand out, for each kind of store and operation, who is told
 // how long the operations take from now on. It is to be called once.
 func (e *Engine) Watch(observe func(store, operation string) state.Observer) {
-	if e.history != nil {
-		e.history.Observe(observe(storeFile, opWrite))
+	if e.file != nil {
+		e.file.Observe(observe(storeFile, opWrite))
 	}
 }

@@ -98,7 +98,7 @@ func (p *Pipeline) object(s *scratch, v tree.Value, depth int) found {
 		}
 	}
 	if m.Broken() {
-		p.broken(v)
+		p.broken(s, v)
 		return nothing
 	}
 	if l.event >= 2 && !l.eventList {
@@ -196,7 +196,7 @@ func (p *Pipeline) event(s *scratch, v tree.Value) bool {
 	}
 	err := s.parser.ParseJSON(v.Raw(), &s.event)
 	if errors.Is(err, audit.ErrSyntax) {
-		p.broken(v)
+		p.broken(s, v)
 	}
 	return err == nil
 }
@@ -206,7 +206,10 @@ const truncatedTail = "[Truncated...]"
 
 // broken counts text that should have been an object. It is passed on untouched,
 // but for what redaction takes away.
-func (p *Pipeline) broken(v tree.Value) {
+func (p *Pipeline) broken(s *scratch, v tree.Value) {
+	if _, again := s.judge.(seeing); again {
+		return
+	}
 	if bytes.HasSuffix(v.Raw(), []byte(truncatedTail)) {
 		p.stats.truncated.Add(1)
 		return

@@ -64,6 +64,9 @@ func replay(args []string, std stdio) int {
 	if err == nil && len(files) == 0 {
 		err = errors.New("no input; accepted: files, plain or gzip, and - for standard input")
 	}
+	if err == nil && !cfg.Redis.None() {
+		err = errors.New("flag --redis-url: a replay is not for a history that others share; accepted: --state-path")
+	}
 	if err != nil {
 		fmt.Fprintf(std.err, "secretwatch replay: %v\n", err)
 		return exitUsage
