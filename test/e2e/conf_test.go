@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -311,19 +312,24 @@ func TestConfClouds(t *testing.T) {
 		`"user":{"username":"system:anonymous","groups":["system:unauthenticated"]},"sourceIPs":["203.0.113.9"],"userAgent":"curl/8.5.0",` +
 		`"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-01-01T00:00:00.000000Z","stageTimestamp":"2026-01-01T00:00:00.001000Z"}`
 	quote := func(s string) string { b, _ := json.Marshal(s); return string(b) }
-	f := func(name, body string, change func(x *example)) {
+	// f runs a configuration, sends it a body and looks at what becomes of that. send
+	// may be nil for a plain POST.
+	f := func(name, body string, change func(x *example), send func(t *testing.T, x *example, url, body string) bool) {
 		t.Run(name, func(t *testing.T) {
 			x := loadExample(t, name, "")
 			if change != nil {
 				change(x)
+			}
+			if send == nil {
+				client := x.client(t, false)
+				send = func(_ *testing.T, _ *example, url, body string) bool { return postTo(client, url, []byte(body)) }
 			}
 			e := x.start(t)
 			scheme := "http"
 			if strings.Contains(x.text, "tls: on") {
 				scheme = "https"
 			}
-			client := x.client(t, false)
-			e.await("to take it", func() bool { return postTo(client, scheme+"://127.0.0.1:"+x.port+"/", []byte(body)) })
+			e.await("to take it", func() bool { return send(t, x, scheme+"://127.0.0.1:"+x.port+"/", body) })
 			e.await("a record", func() bool { return len(jsonRecords(e)) > 0 })
 			e.terminate()
 			if out := e.stdout.String(); !strings.Contains(out, `"anonymous-access"`) || !strings.Contains(out, `"severity":"critical"`) || !strings.Contains(out, `"cluster":"CLUSTER"`) {
@@ -331,11 +337,13 @@ func TestConfClouds(t *testing.T) {
 			}
 		})
 	}
-	f("eks.yaml", `{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/aws/eks/c/cluster","logStream":"kube-apiserver-audit-1","subscriptionFilters":["f"],`+
-		`"logEvents":[{"id":"1","timestamp":1767225600000,"message":`+quote(event)+`}]}`, nil)
+	subscription := `{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/aws/eks/c/cluster","logStream":"kube-apiserver-audit-1","subscriptionFilters":["f"],` +
+		`"logEvents":[{"id":"1","timestamp":1767225600000,"message":` + quote(event) + `}]}`
+	f("eks.yaml", subscription, nil, nil)
+	f("eks.yaml", subscription, nil, invokeLambda)
 	f("gke.yaml", `{"insertId":"i","logName":"projects/p/logs/cloudaudit.googleapis.com%2Fdata_access","timestamp":"2026-01-01T00:00:00Z","resource":{"type":"k8s_cluster"},`+
 		`"protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","serviceName":"k8s.io","methodName":"io.k8s.core.v1.secrets.list","resourceName":"core/v1/secrets",`+
-		`"authenticationInfo":{"principalEmail":"system:anonymous"},"requestMetadata":{"callerIp":"203.0.113.9","callerSuppliedUserAgent":"curl/8.5.0"},"status":{}}}`, nil)
+		`"authenticationInfo":{"principalEmail":"system:anonymous"},"requestMetadata":{"callerIp":"203.0.113.9","callerSuppliedUserAgent":"curl/8.5.0"},"status":{}}}`, nil, nil)
 	f("aks.yaml", `{"topic":"insights-logs-kube-audit","payload":`+quote(`{"records":[{"category":"kube-audit","properties":{"log":`+quote(event)+`}}]}`)+`}`,
 		func(x *example) {
 			// The same records by another input: there is no Kafka here.
@@ -344,7 +352,32 @@ func TestConfClouds(t *testing.T) {
 				t.Error("aks.yaml has no kafka")
 			}
 			x.text = input.ReplaceAllString(x.text, "    - name: http\n      tag: kube-audit\n      port: "+x.port+"\n  filters:")
-		})
+		}, nil)
+}
+
+// invokeLambda calls the function for EKS as Lambda does, with a payload as
+// CloudWatch Logs makes it. It reports whether the function succeeded.
+func invokeLambda(t *testing.T, x *example, url, body string) bool {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3, which the function for EKS is written in")
+	}
+	call := func(body string) error {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		z.Write([]byte(body))
+		z.Close()
+		cmd := exec.Command(python, "-B", "-c", "import eks_lambda, json, sys; eks_lambda.handler(json.load(sys.stdin), None)")
+		cmd.Dir = confDir
+		cmd.Env = append(os.Environ(), "FLUENT_BIT_URL="+url, "SSL_CERT_FILE="+x.pki.CA)
+		cmd.Stdin = strings.NewReader(`{"awslogs":{"data":"` + base64.StdEncoding.EncodeToString(packed.Bytes()) + `"}}`)
+		return cmd.Run()
+	}
+	if err := call(`{"messageType":"CONTROL_MESSAGE","logEvents":[{"id":"","message":"CWL CONTROL MESSAGE: Checking health of destination"}]}`); err != nil {
+		t.Errorf("a control message: %v", err)
+	}
+	return call(body) == nil
 }
 
 // Into Elasticsearch: a server that takes bulk requests.
