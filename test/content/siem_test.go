@@ -218,23 +218,29 @@ func logQL(t testing.TB, expr string) {
 	}
 }
 
-// TestDashboard checks the structure of the dashboard and its queries.
+// panel is a panel of the Grafana dashboard, or a row with panels in it.
+type panel struct {
+	ID         int
+	Type       string
+	Title      string
+	GridPos    struct{ X, Y, W, H int }
+	Datasource struct{ Type, UID string }
+	Targets    []struct {
+		RefID, Expr, QueryType string
+		Datasource             struct{ Type, UID string }
+	}
+	Panels []panel
+}
+
+// TestDashboard checks the structure of the dashboard and its queries. What the
+// queries return is checked with a real Loki (test/e2e) and with Prometheus' engine
+// (validate/).
 func TestDashboard(t *testing.T) {
 	var d struct {
 		Title, UID    string
 		SchemaVersion int
-		Panels        []struct {
-			ID         int
-			Type       string
-			Title      string
-			GridPos    struct{ X, Y, W, H int }
-			Datasource struct{ Type, UID string }
-			Targets    []struct {
-				RefID, Expr, QueryType string
-				Datasource             struct{ Type, UID string }
-			}
-		}
-		Templating struct {
+		Panels        []panel
+		Templating    struct {
 			List []struct{ Name, Type, Query string }
 		}
 	}
@@ -243,24 +249,27 @@ func TestDashboard(t *testing.T) {
 	require.NotEmpty(t, d.Title)
 	require.NotEmpty(t, d.UID)
 	require.GreaterOrEqual(t, d.SchemaVersion, 36)
-	variables := map[string]bool{}
+	variables, sources := map[string]bool{}, map[string]string{}
 	for _, v := range d.Templating.List {
 		require.Contains(t, []string{"datasource", "custom", "textbox"}, v.Type)
 		variables[v.Name] = true
 		if v.Type == "datasource" {
-			require.Equal(t, "loki", v.Query)
+			sources["${"+v.Name+"}"] = v.Query
 		}
 	}
 	for _, m := range regexp.MustCompile(`\$\{?([a-zA-Z_]+)`).FindAllStringSubmatch(string(text), -1) {
 		require.True(t, variables[m[1]] || strings.HasPrefix(m[1], "__"), "variable %s is not there", m[1])
 	}
+	for _, m := range regexp.MustCompile(`[?&]var-([a-z]+)=`).FindAllStringSubmatch(string(text), -1) {
+		require.True(t, variables[m[1]], "a link sets %s, which is not there", m[1])
+	}
+	require.Contains(t, string(text), `"/d/`+d.UID+`?`, "a principal is followed within the dashboard")
 	ids, taken := map[int]bool{}, map[[2]int]string{}
-	for _, p := range d.Panels {
+	asked := map[string]int{}
+	var check func(p panel)
+	check = func(p panel) {
 		require.False(t, ids[p.ID], p.Title)
 		ids[p.ID] = true
-		require.Contains(t, []string{"stat", "timeseries", "table"}, p.Type, p.Title)
-		require.Equal(t, "loki", p.Datasource.Type)
-		require.Equal(t, "${datasource}", p.Datasource.UID)
 		require.NotEmpty(t, p.Title)
 		require.Positive(t, p.GridPos.W)
 		require.LessOrEqual(t, p.GridPos.X+p.GridPos.W, 24, p.Title)
@@ -270,13 +279,32 @@ func TestDashboard(t *testing.T) {
 				taken[[2]int{x, y}] = p.Title
 			}
 		}
+		if p.Type == "row" {
+			for _, in := range p.Panels {
+				require.Greater(t, in.GridPos.Y, p.GridPos.Y, in.Title)
+				check(in)
+			}
+			return
+		}
+		require.Contains(t, []string{"stat", "timeseries", "table"}, p.Type, p.Title)
+		require.NotEmpty(t, p.Datasource.Type, p.Title)
+		require.Equal(t, p.Datasource.Type, sources[p.Datasource.UID], p.Title)
 		require.NotEmpty(t, p.Targets, p.Title)
 		for _, q := range p.Targets {
-			require.Equal(t, "${datasource}", q.Datasource.UID, p.Title)
-			require.Contains(t, []string{"range", "instant"}, q.QueryType, p.Title)
-			logQL(t, q.Expr)
+			require.Equal(t, p.Datasource, q.Datasource, p.Title)
+			asked[p.Datasource.Type]++
+			if p.Datasource.Type == "loki" {
+				require.Contains(t, []string{"range", "instant"}, q.QueryType, p.Title)
+				logQL(t, q.Expr)
+			} else {
+				balanced(t, q.Expr)
+			}
 		}
 	}
+	for _, p := range d.Panels {
+		check(p)
+	}
+	require.Len(t, asked, 2, "findings and health")
 }
 
 // TestIndexTemplate: the template maps each field of a finding in format ecs and
