@@ -22,10 +22,14 @@ host: # the loader hosts build/host-v2, build/host-v5 and build/host-output
 test: ## all tests, with the reason of each that is skipped
 	@scripts/test.sh
 
-lint: ## go vet, gofmt, staticcheck
-	$(GO) vet ./...
+lint: ## go vet, gofmt, staticcheck, and shellcheck where it is installed
+	@for module in $$(git ls-files '*go.mod'); do \
+		dir=$$(dirname $$module); echo "== $$dir"; \
+		$(GO) -C $$dir vet ./... && $(GO) -C $$dir run $(STATICCHECK) ./... || exit 1; \
+	done
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt -w $$files"; exit 1; }
-	$(GO) run $(STATICCHECK) ./...
+	@if command -v shellcheck >/dev/null; then shellcheck $$(git ls-files '*.sh') .ci/run; \
+		else echo "shellcheck is not installed: scripts were not looked at"; fi
 	$(GO) mod verify
 
 demo: build host ## a recorded attack, caught and explained
