@@ -137,7 +137,7 @@ func TestEveryPartOfTheStoreIsKept(t *testing.T) {
 	f(Shard{}, "Mutex", "bounds", "known", "fresh", "cap", "ghosts", "next", "lost", "changes")
 	f(Shared{}, "Mutex", "Principal")
 	f(mark{}, "touched", "dirty", "saved")
-	f(owned[int]{}, "LRU", "touched")
+	f(owned{}, "LRU", "name", "touched")
 	f(Fair[int]{}, "mu", "owners", "index", "each", "clock", "changed")
 }
 

@@ -11,24 +11,32 @@ import (
 // displaces entries of its own only. Safe for concurrent use.
 type Fair[V any] struct {
 	mu     sync.Mutex
-	owners *simplelru.LRU[string, *owned[V]]
-	index  map[uint64]string // key -> owner
+	owners *simplelru.LRU[string, *owned]
+	index  map[uint64]stored[V] // by key
 	each   int
 
 	clock   uint64              // counts calls of Put
 	changed map[string]struct{} // owners, also displaced ones; nil while nobody keeps the table
 }
 
-// owned are the entries of one owner.
-type owned[V any] struct {
-	*simplelru.LRU[uint64, V]
+// stored is the value of a key. Values stand in the index, so that it takes one
+// look to find one.
+type stored[V any] struct {
+	by    *owned
+	value V
+}
+
+// owned are the keys of one owner.
+type owned struct {
+	*simplelru.LRU[uint64, struct{}]
+	name    string
 	touched uint64 // Fair.clock at the last Put
 }
 
 // NewFair returns a table of at most owners owners with at most each entries.
 func NewFair[V any](owners, each int) *Fair[V] {
-	f := &Fair[V]{index: make(map[uint64]string), each: each}
-	f.owners, _ = simplelru.NewLRU(owners, func(owner string, l *owned[V]) {
+	f := &Fair[V]{index: make(map[uint64]stored[V]), each: each}
+	f.owners, _ = simplelru.NewLRU(owners, func(owner string, l *owned) {
 		l.Purge()
 		f.change(owner)
 	})
@@ -40,43 +48,43 @@ func NewFair[V any](owners, each int) *Fair[V] {
 func (f *Fair[V]) Put(owner string, key uint64, v V) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if old, ok := f.index[key]; ok && old != owner {
-		if l, ok := f.owners.Peek(old); ok {
-			l.Remove(key)
-			f.change(old)
-		}
-	}
 	l, ok := f.owners.Get(owner)
 	if !ok {
-		owner = strings.Clone(owner)
-		l = f.add(owner)
+		l = f.add(strings.Clone(owner))
 	}
-	l.Add(key, v)
-	f.index[key] = strings.Clone(owner)
+	f.store(l, key, v)
 	f.clock++
 	l.touched = f.clock
 	f.change(owner)
 }
 
 // add adds an owner without entries.
-func (f *Fair[V]) add(owner string) *owned[V] {
-	l := new(owned[V])
-	l.LRU, _ = simplelru.NewLRU(f.each, func(k uint64, _ V) { delete(f.index, k) })
+func (f *Fair[V]) add(owner string) *owned {
+	l := &owned{name: owner}
+	l.LRU, _ = simplelru.NewLRU(f.each, func(k uint64, _ struct{}) { delete(f.index, k) })
 	f.owners.Add(owner, l)
 	return l
+}
+
+// store makes an entry the newest of its owner, and of no other.
+func (f *Fair[V]) store(l *owned, key uint64, v V) {
+	if old, ok := f.index[key]; ok && old.by != l {
+		old.by.Remove(key)
+		f.change(old.by.name)
+	}
+	l.Add(key, struct{}{})
+	f.index[key] = stored[V]{l, v}
 }
 
 // Get returns the value of a key and who stored it.
 func (f *Fair[V]) Get(key uint64) (v V, owner string, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	owner, ok = f.index[key]
+	s, ok := f.index[key]
 	if !ok {
 		return v, "", false
 	}
-	l, _ := f.owners.Peek(owner)
-	v, ok = l.Peek(key)
-	return v, owner, ok
+	return s.value, s.by.name, true
 }
 
 // Len is the number of entries.
@@ -93,8 +101,7 @@ func (f *Fair[V]) Each(do func(owner string, key uint64, v V)) {
 	for _, owner := range f.owners.Keys() {
 		l, _ := f.owners.Peek(owner)
 		for _, k := range l.Keys() {
-			v, _ := l.Peek(k)
-			do(owner, k, v)
+			do(owner, k, f.index[k].value)
 		}
 	}
 }

@@ -42,8 +42,7 @@ func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v 
 		if ok && l.Len() > 0 {
 			r := ownerRecord[V]{touched: l.touched, owner: owner, element: code}
 			for _, k := range l.Keys() {
-				v, _ := l.Peek(k)
-				r.entries = append(r.entries, entry[V]{k, v})
+				r.entries = append(r.entries, entry[V]{k, f.index[k].value})
 			}
 			w.begin()
 			r.code(w)
@@ -69,8 +68,7 @@ func restoreOwner[V any](r *Restorer, i int, f *Fair[V], rec *ownerRecord[V]) {
 		l.touched = rec.touched
 		f.clock = max(f.clock, rec.touched)
 		for _, e := range rec.entries {
-			l.Add(e.key, e.value)
-			f.index[e.key] = rec.owner
+			f.store(l, e.key, e.value)
 		}
 	})
 }
