@@ -24,7 +24,7 @@ type Session struct {
 	l        *link
 	d        *detector.Detector
 	asks     [][]byte
-	doubtful map[uint64]struct{} // Observed.Object of what was to be asked
+	doubtful map[uint64]int64 // Observed.Object and Time of what is to be asked
 	request  *request
 	failed   bool
 	scratch  observation.Observation
@@ -41,10 +41,13 @@ func (s *Session) See(ev *audit.Event) {
 	}
 	ask, tell := s.l.told.due(&o)
 	if o.Weight == rule.Decisive && (ask || !s.l.up.Load()) {
-		if s.doubtful == nil {
-			s.doubtful = make(map[uint64]struct{})
+		if _, again := s.doubtful[o.Object]; again {
+			ask = false
 		}
-		s.doubtful[o.Object] = struct{}{}
+		if s.doubtful == nil {
+			s.doubtful = make(map[uint64]int64)
+		}
+		s.doubtful[o.Object] = o.Time
 	}
 	if !ask && !tell {
 		return
@@ -65,6 +68,13 @@ func (s *Session) See(ev *audit.Event) {
 // Ask waits until others were asked of what was seen, at most for the timeout,
 // and not at all while the server is known not to answer.
 func (s *Session) Ask() {
+	s.ask()
+	for object, time := range s.doubtful {
+		s.l.told.done(object, time)
+	}
+}
+
+func (s *Session) ask() {
 	if !s.l.up.Load() {
 		s.failed = s.failed || len(s.doubtful) > 0
 		for _, entry := range s.asks {

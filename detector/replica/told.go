@@ -30,18 +30,23 @@ type told struct {
 func newTold(window int64) *told { return &told{objects: window / 16} }
 
 // due says whether others are to be asked before the access is judged, or else
-// whether they are to be told of it, and takes it that they will be.
+// whether they are to be told of it. It takes it that they will be told; that they
+// were asked is for done to say: until they answered, others who see the same have
+// to ask as well.
 func (t *told) due(o *detector.Observed) (ask, tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o.Weight == rule.Decisive && t.asked.due(o.Object, o.Time, askAgain) {
-		t.uses.due(o.Alike, o.Time, tellAgain)
-		t.object.due(o.Object, o.Time, t.objects)
-		return true, false
-	}
+	ask = o.Weight == rule.Decisive && t.asked.old(o.Object, o.Time, askAgain)
 	use := t.uses.due(o.Alike, o.Time, tellAgain)
 	object := t.object.due(o.Object, o.Time, t.objects)
-	return false, use || object || o.Each
+	return ask, !ask && (use || object || o.Each)
+}
+
+// done notes that others were asked of an access by its Object, or will be told.
+func (t *told) done(object uint64, time int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked.set(object, time)
 }
 
 // forget makes everything due again.
@@ -60,13 +65,23 @@ const generation = 1 << 16
 
 // due reports whether the key was not due within span of t, and takes t if so.
 func (ts *times) due(key uint64, t, span int64) bool {
+	if !ts.old(key, t, span) {
+		return false
+	}
+	ts.set(key, t)
+	return true
+}
+
+// old reports whether the key was not set to a time within span of t.
+func (ts *times) old(key uint64, t, span int64) bool {
 	last, ok := ts.latest[key]
 	if !ok {
 		last, ok = ts.before[key]
 	}
-	if ok && t-last < span && last-t < span {
-		return false
-	}
+	return !ok || t-last >= span || last-t >= span
+}
+
+func (ts *times) set(key uint64, t int64) {
 	if len(ts.latest) >= generation {
 		ts.before, ts.latest = ts.latest, nil
 	}
@@ -74,5 +89,4 @@ func (ts *times) due(key uint64, t, span int64) bool {
 		ts.latest = make(map[uint64]int64)
 	}
 	ts.latest[key] = t
-	return true
 }

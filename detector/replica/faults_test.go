@@ -1,0 +1,200 @@
+package replica
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/audit"
+	"github.com/secretwatch/secretwatch/test/redistest"
+)
+
+const kubectl = "kubectl/v1.30.0 (linux/amd64) kubernetes/7c48c2b"
+
+// trained makes members that know alice and bob from one place.
+func trained(t testing.TB, members ...*member) {
+	t.Helper()
+	for i := range 30 {
+		for _, user := range [...]string{"alice", "bob"} {
+			members[i%len(members)].look(accessAt(user, "192.0.2.1", kubectl, "a", "b", i*3600))
+		}
+		settle(t, members...)
+	}
+}
+
+// look judges one access and returns a copy of what was said of it.
+func (m *member) look(ev *audit.Event) (said detector.Verdict) {
+	m.judge([]*audit.Event{ev}, func(_ *audit.Event, _ detector.Result, v *detector.Verdict) { said = *v })
+	return said
+}
+
+// afterwards is after all that trained has taught, in seconds.
+const afterwards = 31 * 3600
+
+// What goes wrong, and how it is put right.
+var faults = []struct {
+	name  string
+	begin func(t *testing.T, s *redistest.Server, p *redistest.Proxy)
+	end   func(t *testing.T, s *redistest.Server, p *redistest.Proxy)
+	// works: the server goes on answering, so that nobody has to notice.
+	works bool
+}{
+	{name: "paused",
+		begin: func(_ *testing.T, s *redistest.Server, _ *redistest.Proxy) { s.Freeze() },
+		end:   func(_ *testing.T, s *redistest.Server, _ *redistest.Proxy) { s.Thaw() }},
+	{name: "killed",
+		begin: func(_ *testing.T, s *redistest.Server, _ *redistest.Proxy) { s.Kill() },
+		end:   func(_ *testing.T, s *redistest.Server, _ *redistest.Proxy) { s.Restart() }},
+	{name: "slow",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) { p.Delay(2 * time.Second) },
+		end:   passAgain},
+	{name: "silent",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) { p.Drop() },
+		end:   passAgain},
+	{name: "answers lost",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) { p.LoseAnswers() },
+		end:   passAgain},
+	{name: "refusing",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) { p.Refuse() },
+		end:   passAgain},
+	{name: "talking nonsense",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) { p.Garbage() },
+		end:   passAgain},
+	{name: "loading",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) {
+			p.ErrorReplies("LOADING Redis is loading the dataset in memory")
+		},
+		end: passAgain},
+	{name: "read-only",
+		begin: func(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) {
+			p.ErrorReplies("READONLY You can't write against a read only replica.")
+		},
+		end: passAgain},
+	{name: "out of memory",
+		begin: func(t *testing.T, s *redistest.Server, _ *redistest.Proxy) {
+			do(t, s, "CONFIG", "SET", "maxmemory", "1")
+		},
+		end: func(t *testing.T, s *redistest.Server, _ *redistest.Proxy) {
+			do(t, s, "CONFIG", "SET", "maxmemory", "0")
+		}},
+	{name: "another password",
+		begin: func(t *testing.T, s *redistest.Server, _ *redistest.Proxy) {
+			do(t, s, "CONFIG", "SET", "requirepass", "another")
+			_, _ = s.Do("CLIENT", "KILL", "TYPE", "normal")
+		},
+		end: func(t *testing.T, s *redistest.Server, _ *redistest.Proxy) {
+			do(t, s, "CONFIG", "SET", "requirepass", "")
+		}},
+	{name: "flushed",
+		begin: func(_ *testing.T, s *redistest.Server, _ *redistest.Proxy) { s.FlushAll() },
+		end:   func(*testing.T, *redistest.Server, *redistest.Proxy) {}, works: true},
+}
+
+func passAgain(_ *testing.T, _ *redistest.Server, p *redistest.Proxy) { p.Pass() }
+
+func do(t testing.TB, s *redistest.Server, command ...any) {
+	t.Helper()
+	await(t, fmt.Sprint(command...), func() bool {
+		_, err := s.Do(command...)
+		return err == nil
+	})
+}
+
+func TestFaults(t *testing.T) {
+	for _, fault := range faults {
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			proxy := redistest.StartProxy(t, server.Addr())
+			const timeout = 50 * time.Millisecond
+			change := func(o *Options, _ *detector.Config) { o.Timeout = timeout }
+			a, b := newMember(t, proxy.URL(), change), newMember(t, proxy.URL(), change)
+			await(t, "both to be up", func() bool { return a.h.l.up.Load() && b.h.l.up.Load() })
+			trained(t, a, b)
+
+			fault.begin(t, server, proxy)
+			asked := a.h.Stats().Asked
+			longest := time.Duration(0)
+			const chunks = 50
+			for i := range chunks {
+				began := time.Now()
+				v := a.look(accessAt("alice", fmt.Sprintf("203.0.113.%d", i), kubectl, "a", "b", afterwards+i))
+				longest = max(longest, time.Since(began))
+				require.Contains(t, v.Rules, "new-source-ip")
+				require.True(t, v.First)
+				if !fault.works {
+					require.Equal(t, Degraded, v.History, "chunk %d", i)
+				}
+			}
+			// What is familiar is judged as ever.
+			require.Equal(t, "complete", a.look(accessAt("bob", "192.0.2.1", kubectl, "a", "b", afterwards+chunks)).History)
+			waits := a.h.Stats().Asked - asked
+			t.Logf("longest call %s, %d of %d waited", longest.Round(100*time.Microsecond), waits, chunks)
+			if !fault.works {
+				// Once for the first that did not answer. A probe that comes through is
+				// another chance.
+				require.LessOrEqual(t, waits, uint64(2))
+			}
+
+			fault.end(t, server, proxy)
+			fixed := time.Now()
+			await(t, "recovery", func() bool { return a.h.l.up.Load() && b.h.l.up.Load() && a.h.Stats().Pending == 0 })
+			took := time.Since(fixed)
+			t.Logf("back after %s", took.Round(time.Millisecond))
+			require.Less(t, took, 5*time.Second)
+			settle(t, a, b)
+
+			// What was learnt meanwhile has come to the other one: all sources that were
+			// flagged last, as many as are remembered.
+			v := b.look(accessAt("alice", fmt.Sprintf("203.0.113.%d", chunks-1), kubectl, "a", "b", afterwards+chunks+1))
+			require.Contains(t, v.Rules, "new-source-ip")
+			require.False(t, v.First, v.Reason)
+			require.Equal(t, "complete", v.History)
+			if !fault.works {
+				require.Equal(t, 1, a.log.count("answers again"))
+				require.LessOrEqual(t, a.log.count("warn"), 2)
+			}
+		})
+	}
+}
+
+func TestStartWithoutServer(t *testing.T) {
+	server := redistest.Start(t, redistest.Persist())
+	first := newMember(t, server.URL())
+	trained(t, first)
+	require.NoError(t, first.h.l.saveOnce(t.Context()))
+	require.NoError(t, first.close())
+	server.Kill()
+
+	// It knows nobody, and says so.
+	late := newMember(t, server.URL(), func(_ *Options, cfg *detector.Config) { cfg.LearningPeriod = 0 })
+	require.Equal(t, 1, late.log.count("warn"))
+	v := late.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards))
+	require.Equal(t, Degraded, v.History)
+	require.Contains(t, v.Rules, "unusual-user")
+
+	// Once the server is there, it knows alice, and what was learnt meanwhile counts.
+	server.Restart()
+	await(t, "recovery", func() bool { return late.h.l.up.Load() && late.h.Stats().Pending == 0 })
+	v = late.look(accessAt("alice", "203.0.113.2", kubectl, "a", "b", afterwards+1))
+	require.Contains(t, v.Rules, "new-source-ip")
+	require.NotContains(t, v.Rules, "unusual-user")
+	require.Contains(t, v.Reason, "192.0.2.1")
+	v = late.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards+2))
+	require.False(t, v.First)
+}
+
+func TestCloseDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
+	server := redistest.Start(t)
+	m := newMember(t, server.URL(), func(o *Options, _ *detector.Config) { o.Timeout = 50 * time.Millisecond })
+	trained(t, m)
+	server.Freeze()
+	m.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards))
+	began := time.Now()
+	require.ErrorContains(t, m.close(), "1 observations were not sent")
+	require.Less(t, time.Since(began), 5*time.Second)
+	server.Thaw()
+}
