@@ -310,30 +310,7 @@ func TestDashboard(t *testing.T) {
 // TestIndexTemplate: the template maps each field of a finding in format ecs and
 // native with a type that takes its value.
 func TestIndexTemplate(t *testing.T) {
-	var template struct {
-		IndexPatterns []string `json:"index_patterns"`
-		Template      struct {
-			Mappings struct {
-				Properties map[string]any
-			}
-		}
-	}
-	require.NoError(t, json.Unmarshal(read(t, filepath.Join(conf, "elastic", "index-template.json")), &template))
-	require.NotEmpty(t, template.IndexPatterns)
-	types := map[string]string{}
-	var flatten func(prefix string, properties map[string]any)
-	flatten = func(prefix string, properties map[string]any) {
-		for name, p := range properties {
-			p := p.(map[string]any)
-			if in, ok := p["properties"].(map[string]any); ok {
-				flatten(prefix+name+".", in)
-				continue
-			}
-			types[prefix+name] = p["type"].(string)
-		}
-	}
-	flatten("", template.Template.Mappings.Properties)
-
+	types := mapped(t)
 	takes := map[string][]string{
 		"string":  {"keyword", "text", "match_only_text", "ip", "date"},
 		"float64": {"long", "integer", "short", "float", "double"},

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -134,20 +136,26 @@ func TestElasticsearch(t *testing.T) {
 	all := map[string]any{"match_all": map[string]any{}}
 	s.ask("POST", stream+"/_refresh", nil, &map[string]any{})
 
+	terms := func(name string, query map[string]any) map[string]float64 {
+		t.Helper()
+		a := search(query, map[string]any{"by": map[string]any{"terms": map[string]any{"field": name, "size": 1000}}}, 0)
+		counts := map[string]float64{}
+		for _, b := range a.Aggregations["by"].Buckets {
+			// Servers differ in what they call the bucket of the empty text.
+			if name, ok := b.Key.(string); ok && name != "" {
+				counts[name] = float64(b.Count)
+			}
+		}
+		return counts
+	}
+
 	// Each field that is counted by, under its name here and in a verdict.
 	for name, by := range map[string]string{
 		"secretwatch.severity": "severity", "severity": "severity", "rule.name": "title", "secretwatch.title": "title", "user.name": "user",
 		"secretwatch.user": "user", "secretwatch.verb": "verb", "secretwatch.outcome": "outcome", "secretwatch.fingerprint": "fingerprint",
 		"secretwatch.namespace": "namespace", "secretwatch.history": "history",
 	} {
-		a := search(all, map[string]any{"by": map[string]any{"terms": map[string]any{"field": name, "size": 1000}}}, 0)
-		got := map[string]float64{}
-		for _, b := range a.Aggregations["by"].Buckets {
-			// Servers differ in what they call the bucket of the empty text.
-			if name, ok := b.Key.(string); ok && name != "" {
-				got[name] = float64(b.Count)
-			}
-		}
+		got := terms(name, all)
 		want := tally(findings, func(v verdict) bool { return v[by] != "" }, field(by))
 		if !maps.Equal(got, want) {
 			t.Errorf("%s:\n got %v\nwant %v", name, got, want)
@@ -183,6 +191,19 @@ func TestElasticsearch(t *testing.T) {
 	count("the last hour", number(func(verdict) bool { return true }), map[string]any{"range": map[string]any{"@timestamp": map[string]any{
 		"gte": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "lte": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}}})
 
+	for title, p := range kibanaPanels(t) {
+		keep := func(v verdict) bool {
+			return isFirst(v) && (p.severity == "" || v["severity"] == p.severity) && (p.rule == "" || v.has(p.rule))
+		}
+		count("panel "+title, number(keep), allOf(p.where...))
+		for _, name := range p.terms {
+			// By value, since not every server counts each value of a list in an aggregation.
+			for value, n := range tallyEach(findings, keep, strings.TrimPrefix(name, "secretwatch.")) {
+				count(fmt.Sprintf("panel %s, %s %s", title, name, value), n, allOf(append(p.where, term(name, value))...))
+			}
+		}
+	}
+
 	a := search(all, nil, len(findings)+1)
 	ids := map[string]bool{}
 	for _, h := range a.Hits.Hits {
@@ -197,4 +218,118 @@ func TestElasticsearch(t *testing.T) {
 	if len(ids) != len(findings) || len(a.Hits.Hits) != len(findings) {
 		t.Errorf("%d documents with %d ids, of %d", len(a.Hits.Hits), len(ids), len(findings))
 	}
+}
+
+// allOf is a query for what all of some queries find.
+func allOf(queries ...map[string]any) map[string]any {
+	return map[string]any{"bool": map[string]any{"must": queries}}
+}
+
+// tallyEach counts the findings that keep returns true for by a field's value, and
+// by each of them if it is a list.
+func tallyEach(findings []verdict, keep func(v verdict) bool, name string) map[string]float64 {
+	counts := map[string]float64{}
+	for _, v := range findings {
+		values, list := v[name].([]any)
+		if !list {
+			values = []any{v[name]}
+		}
+		for _, one := range values {
+			if keep(v) && one != "" {
+				counts[fmt.Sprint(one)]++
+			}
+		}
+	}
+	return counts
+}
+
+// kibanaPanel is what a Lens panel of conf/elastic counts.
+type kibanaPanel struct {
+	where          []map[string]any // from the queries of the dashboard, the panel and its column
+	severity, rule string           // that they ask for
+	terms          []string         // fields it counts by
+}
+
+// kql is a query in Kibana's language of the kind that the dashboard has: field : value.
+var kql = regexp.MustCompile(`^([\w.]+) : "?([^"]+)"?$`)
+
+// kibanaPanels returns the Lens panels of the dashboard by title.
+func kibanaPanels(t *testing.T) map[string]kibanaPanel {
+	t.Helper()
+	type query struct{ Query string }
+	type panel struct {
+		Title            string
+		EmbeddableConfig struct {
+			Attributes struct {
+				State struct {
+					Query            query
+					DatasourceStates struct {
+						FormBased struct {
+							Layers map[string]struct {
+								Columns map[string]struct {
+									OperationType, SourceField string
+									Filter                     query
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	all := map[string]kibanaPanel{}
+	for _, line := range bytes.Split(readFile(t, "../../conf/elastic/dashboard.ndjson"), []byte("\n")) {
+		var object struct {
+			Attributes struct {
+				PanelsJSON            string
+				KibanaSavedObjectMeta struct{ SearchSourceJSON string }
+			}
+		}
+		if len(line) == 0 || json.Unmarshal(line, &object) != nil || object.Attributes.PanelsJSON == "" {
+			continue
+		}
+		var panels []panel
+		var source struct{ Query query }
+		for text, v := range map[string]any{object.Attributes.PanelsJSON: &panels, object.Attributes.KibanaSavedObjectMeta.SearchSourceJSON: &source} {
+			if err := json.Unmarshal([]byte(text), v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range panels {
+			for _, layer := range p.EmbeddableConfig.Attributes.State.DatasourceStates.FormBased.Layers {
+				var one kibanaPanel
+				parts := []string{source.Query.Query, p.EmbeddableConfig.Attributes.State.Query.Query}
+				for _, c := range layer.Columns {
+					parts = append(parts, c.Filter.Query)
+					if c.OperationType == "terms" {
+						one.terms = append(one.terms, c.SourceField)
+					}
+				}
+				for _, q := range parts {
+					if q == "" {
+						continue
+					}
+					m := kql.FindStringSubmatch(q)
+					if m == nil {
+						t.Fatalf("panel %s: the query %s is not understood here", p.Title, q)
+					}
+					var value any = m[2]
+					switch m[1] {
+					case "secretwatch.severity":
+						one.severity = m[2]
+					case "secretwatch.rules":
+						one.rule = m[2]
+					case "secretwatch.first":
+						value = m[2] == "true"
+					}
+					one.where = append(one.where, map[string]any{"term": map[string]any{m[1]: value}})
+				}
+				all[p.Title] = one
+			}
+		}
+	}
+	if len(all) < 8 {
+		t.Errorf("panels %v", all)
+	}
+	return all
 }
