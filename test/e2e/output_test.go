@@ -251,6 +251,78 @@ pipeline:
 	}
 }
 
+// Every chunk is refused at first: what Fluent Bit brings again has the verdicts
+// of the first time, also those that are only given once.
+func TestFluentBitOutputRetriedVerdicts(t *testing.T) {
+	fluentBit(t)
+	rec := loadRecorded(t)
+	var mu sync.Mutex
+	var got []judged
+	refused := map[string]bool{}
+	r := &forwardtest.Receiver{Answer: func(m *forwardtest.Message) forwardtest.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		if !refused[m.ID] {
+			refused[m.ID] = true
+			return forwardtest.Refuse
+		}
+		got = append(got, parseEntries(t, m)...)
+		return forwardtest.Ack
+	}}
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Kill()
+	e := startEngine(t, yaml(withoutParsers+`
+pipeline:
+  inputs:`+tailInput+`
+  outputs:
+    - name: secretwatch
+      match: '*'
+      target: forward://{to}
+      learning_period: {learning}
+      workers: 1
+      retry_limit: no_limits
+`, "{log}", rec.file(t), "{tag}", "audit", "{to}", r.Address, "{learning}", rec.learning), outputSO)
+	e.await("all records", func() bool { mu.Lock(); defer mu.Unlock(); return len(got) >= len(rec.lines) })
+	// Fluent Bit 2.2, told to end before it has noted a success, brings the chunk
+	// again.
+	e.await("to note all successes", func() bool { return e.count("succeeded at retry") >= len(refused) })
+	e.stop()
+	if len(got) != len(rec.lines) || len(refused) == 0 {
+		t.Errorf("%d records of %d, %d chunks refused", len(got), len(rec.lines), len(refused))
+	}
+	one := run(t, nil, hostBinary("v5"), "--prop", "learning_period="+rec.learning, pluginSO, rec.file(t))
+	compareVerdicts(t, "the filter", parseRecords(t, one.stdout), "the output", got)
+}
+
+// Over a Unix socket into in_forward of another Fluent Bit.
+func TestFluentBitOutputUnix(t *testing.T) {
+	fluentBit(t)
+	dir := t.TempDir()
+	out, socket := filepath.Join(dir, "out.jsonl"), filepath.Join(dir, "socket")
+	receiver := startEngine(t, yaml(strings.Replace(receiverConfiguration, "listen: 127.0.0.1\n      port: {to}", "unix_path: {socket}", 1), "{socket}", socket, "{out}", out))
+	sender := startEngine(t, yaml(withoutParsers+`
+pipeline:
+  inputs:
+    - name: dummy
+      dummy: '{"n":1}'
+      samples: 5
+  outputs:
+    - name: secretwatch
+      match: '*'
+      target: forward+unix://{socket}
+      workers: 1
+      retry_limit: no_limits
+`, "{socket}", socket), outputSO)
+	sender.await("records", func() bool { return countLines(out) >= 5 })
+	sender.stop()
+	receiver.stop()
+	if text := string(readFile(t, out)); text != strings.Repeat("{\"n\":1}\n", 5) {
+		t.Errorf("%q", text)
+	}
+}
+
 // A file target that is rotated while it is written to, over hot reloads.
 func TestFluentBitOutputFile(t *testing.T) {
 	fluentBit(t)
