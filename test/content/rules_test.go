@@ -142,17 +142,38 @@ func TestExamples(t *testing.T) {
 
 var fingerprint = regexp.MustCompile(`(?m)^  "fingerprint": .*$`)
 
-// examples judges the recorded log, then the events of testdata/extra.jsonl, and
-// returns for each rule the first finding with the fewest other rules, those of
-// the recorded log first.
+// examples returns for each rule the first finding with the fewest other rules,
+// those of the recorded log before those of testdata/extra.jsonl.
 func examples(t testing.TB) map[string][]byte {
+	p := newPipeline(t, "native")
+	best, found := map[string]int{}, map[string][]byte{}
+	findings(t, func(v *detector.Verdict, extra bool) {
+		if !v.First {
+			return
+		}
+		others := len(v.Rules)
+		if extra {
+			others += 100
+		}
+		for _, id := range v.Rules {
+			if n, ok := best[id]; ok && n <= others {
+				continue
+			}
+			best[id] = others
+			found[id] = pretty(t, p.AppendJSON(nil, v))
+		}
+	})
+	return found
+}
+
+// findings judges the recorded log, then the events of testdata/extra.jsonl, and
+// calls f for each finding. The verdict is f's until it returns.
+func findings(t testing.TB, f func(v *detector.Verdict, extra bool)) {
 	cfg := detector.DefaultConfig()
 	cfg.LearningPeriod = 255 * time.Second // its baseline is that short
 	d, err := detector.New(cfg)
 	require.NoError(t, err)
-	p := newPipeline(t, "native")
-	best, found := map[string]int{}, map[string][]byte{}
-	judge := func(r io.Reader, penalty int) {
+	judge := func(r io.Reader, extra bool) {
 		var (
 			parse audit.Parser
 			ev    audit.Event
@@ -161,15 +182,8 @@ func examples(t testing.TB) map[string][]byte {
 		lines := bufio.NewScanner(r)
 		lines.Buffer(nil, 64<<20)
 		for lines.Scan() {
-			if parse.ParseJSON(lines.Bytes(), &ev) != nil || d.Judge(&ev, &v) != detector.Found || !v.First {
-				continue
-			}
-			for _, id := range v.Rules {
-				if n, ok := best[id]; ok && n <= len(v.Rules)+penalty {
-					continue
-				}
-				best[id] = len(v.Rules) + penalty
-				found[id] = pretty(t, p.AppendJSON(nil, &v))
+			if parse.ParseJSON(lines.Bytes(), &ev) == nil && d.Judge(&ev, &v) == detector.Found {
+				f(&v, extra)
 			}
 		}
 		require.NoError(t, lines.Err())
@@ -179,9 +193,8 @@ func examples(t testing.TB) map[string][]byte {
 	defer file.Close()
 	z, err := gzip.NewReader(file)
 	require.NoError(t, err)
-	judge(z, 0)
-	judge(bytes.NewReader(read(t, "testdata/extra.jsonl")), 100)
-	return found
+	judge(z, false)
+	judge(bytes.NewReader(read(t, "testdata/extra.jsonl")), true)
 }
 
 // pretty is the map secretwatch without the cluster, one field a line.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/rule"
 )
 
@@ -103,6 +104,42 @@ func TestSigma(t *testing.T) {
 	for _, seed := range []string{"unusual-user-agent", "new-source-ip"} {
 		require.FileExists(t, filepath.Join(conf, "sigma", seed+".yml"))
 	}
+}
+
+// TestSigmaFinds: over the fields of a finding, each rule finds the first findings of
+// its rule or severity in the recorded log, and nothing else.
+func TestSigmaFinds(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(conf, "sigma", "*.yml"))
+	require.NoError(t, err)
+	selections := map[string]map[string]any{}
+	got, want := map[string]int{}, map[string]int{}
+	for _, name := range names {
+		detection := documents(t, name)[0]["detection"].(map[string]any)
+		require.Equal(t, "selection", detection["condition"], name)
+		selections[strings.TrimSuffix(filepath.Base(name), ".yml")] = detection["selection"].(map[string]any)
+	}
+	findings(t, func(v *detector.Verdict, _ bool) {
+		fields := fieldsOfVerdict(t, "native", v)
+		for name, selection := range selections {
+			all := true
+			for field, value := range selection {
+				list, ok := fields[field].([]any)
+				if !ok {
+					list = []any{fields[field]}
+				}
+				all = all && slices.Contains(list, value)
+			}
+			if all {
+				got[name]++
+			}
+			severity, _ := strings.CutPrefix(name, "severity-")
+			if v.First && (severity == v.Severity.String() || slices.Contains(v.Rules, name)) {
+				want[name]++
+			}
+		}
+	})
+	require.Equal(t, want, got)
+	require.Len(t, got, len(names), "a rule that finds nothing")
 }
 
 func levelNames(all []rule.Severity) (names []string) {
@@ -369,6 +406,16 @@ func TestDetectionRule(t *testing.T) {
 	// encoding/json does not match names with underscores to fields without.
 	text := strings.NewReplacer("severity_mapping", "severitymapping", "risk_score_mapping", "riskscoremapping").Replace(lines[0])
 	require.NoError(t, json.Unmarshal([]byte(text), &r))
+	// What Kibana reads of a rule of this type (BaseCreateProps, QueryRuleCreateFields
+	// and ResponseFields in its rule_schemas.gen.ts).
+	var members map[string]any
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &members))
+	for name := range members {
+		require.Contains(t, []string{"name", "description", "risk_score", "severity", "rule_name_override", "license", "note", "investigation_fields",
+			"version", "tags", "enabled", "risk_score_mapping", "severity_mapping", "interval", "from", "to", "actions", "exceptions_list", "author",
+			"false_positives", "references", "max_signals", "threat", "setup", "related_integrations", "required_fields", "type", "index", "filters",
+			"query", "language", "rule_id", "immutable"}, name)
+	}
 	require.Equal(t, "query", r.Type)
 	require.Equal(t, "kuery", r.Language)
 	require.NotEmpty(t, r.RuleID)
