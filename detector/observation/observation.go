@@ -6,6 +6,7 @@ package observation
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/secretwatch/secretwatch/detector/audit"
@@ -27,6 +28,7 @@ const (
 	maxText  = 1024
 	maxAgent = 2048
 	maxName  = 512
+	maxAddr  = 64
 	maxList  = 64
 )
 
@@ -75,7 +77,7 @@ func (o *Observation) Of(ev *audit.Event, time int64, object uint64, learning bo
 		Verb: cut(ev.Verb, maxName), UserAgent: cut(ev.UserAgent, maxAgent),
 		Resource: ev.Resource, Subresource: cut(ev.Subresource, maxName), Namespace: cut(ev.Namespace, maxName), Name: cut(ev.Name, maxName),
 		Stage: uint8(ev.Stage), Code: ev.Code, Decision: cut(ev.Decision, maxName), Issued: cut(ev.IssuedCredentialID, maxName),
-		SourceIPs: ev.SourceIPs[max(0, len(ev.SourceIPs)-maxList):],
+		SourceIPs: cutAll(ev.SourceIPs[max(0, len(ev.SourceIPs)-maxList):], maxAddr),
 	}
 	o.User.of(&ev.User)
 	o.As.of(&ev.Impersonated)
@@ -93,13 +95,26 @@ func (o *Observation) Of(ev *audit.Event, time int64, object uint64, learning bo
 
 func (u *User) of(from *audit.User) {
 	*u = User{
-		Name: from.Username, Groups: from.Groups[:min(len(from.Groups), maxList)],
+		Name: cut(from.Username, maxText), Groups: cutAll(from.Groups[:min(len(from.Groups), maxList)], maxName),
 		CredentialID: cut(from.CredentialID, maxName), PodName: cut(from.PodName, maxName),
 		PodUID: cut(from.PodUID, maxName), NodeName: cut(from.NodeName, maxName),
 	}
 }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }
+
+// cutAll cuts the strings of a list, in a copy if there is one to be cut.
+func cutAll(list []string, n int) []string {
+	tooLong := func(s string) bool { return len(s) > n }
+	if !slices.ContainsFunc(list, tooLong) {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = cut(list[i], n)
+	}
+	return list
+}
 
 // Event fills ev, which aliases o.
 func (o *Observation) Event(ev *audit.Event) {
