@@ -22,7 +22,8 @@ for dir in build/stage/*/; do
 	name=secretwatch-$VERSION-linux-$arch
 	rm -rf "build/stage/$name" && mkdir "build/stage/$name"
 	cp -P "$dir"/flb-filter_secretwatch.so "$dir"/out_secretwatch.so "$dir"/secretwatch "build/stage/$name"
-	cp -P LICENSE README.md build/stage/THIRD-PARTY-LICENSES "build/stage/$name"
+	cp build/stage/THIRD-PARTY-LICENSES "build/stage/$name"
+	git archive HEAD LICENSE README.md conf | tar -xf - -C "build/stage/$name"
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$(git log -1 --format=%ct)" \
 		--format=ustar -C build/stage -cf - "$name" |
 		gzip -9n >"$out/$name.tar.gz"

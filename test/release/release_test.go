@@ -74,7 +74,7 @@ func TestRelease(t *testing.T) {
 	unpacked := t.TempDir()
 	command(t, dir, "tar", "-xf", name+".tar.gz", "-C", unpacked)
 	unpacked = filepath.Join(unpacked, name)
-	require.Equal(t, "LICENSE\nREADME.md\nTHIRD-PARTY-LICENSES\nflb-filter_secretwatch.so\nout_secretwatch.so\nsecretwatch\n",
+	require.Equal(t, "LICENSE\nREADME.md\nTHIRD-PARTY-LICENSES\nconf\nflb-filter_secretwatch.so\nout_secretwatch.so\nsecretwatch\n",
 		command(t, unpacked, "ls"))
 	link, err := os.Readlink(unpacked + "/out_secretwatch.so")
 	require.NoError(t, err)
