@@ -21,7 +21,7 @@ type sent struct {
 const (
 	maxPending      = 1 << 16
 	maxPendingBytes = 32 << 20
-	maxSent         = 4096
+	maxSent         = 4096 // at least, and at most twice as many
 )
 
 func (o *outbox) len() int { return len(o.entries) }
@@ -66,8 +66,9 @@ func (o *outbox) done(batch [][]byte, last string) {
 	for _, e := range batch {
 		o.sent = append(o.sent, sent{last, e})
 	}
-	if over := len(o.sent) - maxSent; over > 0 {
-		o.sent = append(o.sent[:0:0], o.sent[over:]...)
+	// Now and then, since it copies what stays.
+	if len(o.sent) >= 2*maxSent {
+		o.sent = append(o.sent[:0:0], o.sent[len(o.sent)-maxSent:]...)
 	}
 }
 
