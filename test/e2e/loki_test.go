@@ -158,11 +158,12 @@ func insider(rec *recording) string {
 }
 
 // TestLoki sends the findings of the recorded log, and some low ones more, to a
-// real Loki as conf/fluent-bit/loki.yaml does. All queries of the dashboard return
-// what was found, and each alert rule fires, for those it should.
+// real Loki as conf/fluent-bit/loki.yaml does, and in the native format, for which
+// conf/loki is too. All queries of the dashboard return what was found, and each
+// alert rule fires, for those it should.
 func TestLoki(t *testing.T) {
 	fluentBit(t)
-	l := startLoki(t)
+	program(t, "LOKI", "loki")
 	rec := loadRecorded(t)
 	log := rec.file(t)
 	text := append(readFile(t, log), insider(rec)...)
@@ -175,30 +176,27 @@ func TestLoki(t *testing.T) {
 			findings = append(findings, j.verdict)
 		}
 	}
-
-	x := loadExample(t, "loki.yaml", log)
-	x.toServer(t, l.address)
-	e := x.start(t)
-	count := func() int {
-		var a answer
-		l.get("/loki/api/v1/query", url.Values{"query": {`sum(count_over_time({job="secretwatch", cluster="CLUSTER"}[1h]))`}}, &a)
-		return int(a.sums(t)[""])
+	for _, format := range []string{"flat", "native"} {
+		t.Run(format, func(t *testing.T) {
+			l := startLoki(t)
+			x := loadExample(t, "loki.yaml", log)
+			x.toServer(t, l.address)
+			x.set(t, "format", format)
+			e := x.start(t)
+			count := func() int {
+				var a answer
+				l.get("/loki/api/v1/query", url.Values{"query": {`sum(count_over_time({job="secretwatch", cluster="CLUSTER"}[1h]))`}}, &a)
+				return int(a.sums(t)[""])
+			}
+			e.await("all findings in Loki", func() bool { return count() >= len(findings) })
+			e.terminate()
+			if n := count(); n != len(findings) {
+				t.Errorf("%d lines of %d", n, len(findings))
+			}
+			l.checkDashboard(t, findings)
+			l.checkAlerts(t, findings)
+		})
 	}
-	e.await("all findings in Loki", func() bool { return count() >= len(findings) })
-	e.terminate()
-	if n := count(); n != len(findings) {
-		t.Errorf("%d lines of %d", n, len(findings))
-	}
-
-	t.Run("dashboard", func(t *testing.T) {
-		l.t = t
-		l.checkDashboard(t, findings)
-	})
-	t.Run("alerts", func(t *testing.T) {
-		l.t = t
-		l.checkAlerts(t, findings)
-	})
-	l.t = t
 }
 
 // tally counts the findings that keep returns true for, by what name returns.
