@@ -12,6 +12,14 @@ import (
 	"github.com/secretwatch/secretwatch/plugin/version"
 )
 
+// Names of what is not a family.
+const (
+	buildInfo        = "build_info"
+	chunkDuration    = "chunk_duration_seconds"
+	decisionDuration = "decision_duration_seconds"
+	storeDuration    = "store_operation_duration_seconds"
+)
+
 // durations are the histograms. Unlike counts they live here, so that they too go
 // on through a reload.
 type durations struct{ chunk, decision, store *prometheus.HistogramVec }
@@ -23,12 +31,12 @@ func newDurations() *durations {
 		}, slices.Concat(identityLabels, labels))
 	}
 	return &durations{
-		chunk: histogram("chunk_duration_seconds", "How long chunks were held.",
+		chunk: histogram(chunkDuration, "How long chunks were held.",
 			prometheus.ExponentialBuckets(16e-6, 4, 10)), // to 4.2 s
-		decision: histogram("decision_duration_seconds",
+		decision: histogram(decisionDuration,
 			fmt.Sprintf("How long judging one event took, without parsing it; one in %d is measured.", pipeline.DecisionSample),
 			prometheus.ExponentialBuckets(250e-9, 2, 14)), // to 2 ms
-		store: histogram("store_operation_duration_seconds", "How long operations on the store of the history took.",
+		store: histogram(storeDuration, "How long operations on the store of the history took.",
 			prometheus.ExponentialBuckets(250e-6, 4, 9), "store", "operation"), // to 16 s
 	}
 }
@@ -38,7 +46,7 @@ func newDurations() *durations {
 func newRegistry(e *Endpoint) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "Version and commit of the library, and the Go version it was built with.",
+		Namespace: namespace, Name: buildInfo, Help: "Version and commit of the library, and the Go version it was built with.",
 	}, []string{"version", "commit", "goversion"})
 	v, commit := version.Get()
 	build.WithLabelValues(v, commit, runtime.Version()).Set(1)

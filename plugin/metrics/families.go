@@ -16,6 +16,7 @@ const namespace = "secretwatch"
 // family is one metric. Its label values come from the configuration and from
 // this code, never from events.
 type family struct {
+	name   string
 	kind   prometheus.ValueType
 	desc   *prometheus.Desc
 	labels int // besides those of the identity
@@ -25,9 +26,22 @@ type family struct {
 var families []*family
 
 func newFamily(kind prometheus.ValueType, name, help string, labels ...string) *family {
-	f := &family{kind, prometheus.NewDesc(namespace+"_"+name, help, slices.Concat(identityLabels, labels), nil), len(labels)}
+	name = namespace + "_" + name
+	f := &family{name, kind, prometheus.NewDesc(name, help, slices.Concat(identityLabels, labels), nil), len(labels)}
 	families = append(families, f)
 	return f
+}
+
+// Names returns the names of all metrics that are the plugin's own.
+func Names() []string {
+	names := []string{namespace + "_" + buildInfo}
+	for _, name := range []string{chunkDuration, decisionDuration, storeDuration} {
+		names = append(names, namespace+"_"+name)
+	}
+	for _, f := range families {
+		names = append(names, f.name)
+	}
+	return names
 }
 
 func counter(name, help string, labels ...string) *family {

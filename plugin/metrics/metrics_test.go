@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
@@ -118,12 +119,17 @@ func TestSeries(t *testing.T) {
 	defer m.Leave()
 	m.Watch(full().source())
 	m.StoreTime("file", "write").Observe(0.1)
+	m.PipelineTimes().ChunkTime.Observe(1)
+	m.PipelineTimes().DecisionTime.Observe(1)
 	all := scrape(t, address)
-	for name := range all {
-		if strings.HasPrefix(name, "build_info{") {
-			delete(all, name)
+	names := map[string]bool{}
+	for series := range all {
+		name := series[:strings.IndexByte(series, '{')]
+		if names[namespace+"_"+name] = true; name == buildInfo {
+			delete(all, series)
 		}
 	}
+	require.ElementsMatch(t, Names(), slices.Collect(maps.Keys(names)))
 	want := map[string]float64{}
 	f := func(series string, value float64) {
 		labels := strings.Split(strings.TrimSuffix(series[strings.IndexByte(series, '{')+1:], "}"), ",")
@@ -158,6 +164,8 @@ func TestSeries(t *testing.T) {
 	f(`store_last_success_timestamp_seconds{store="file"}`, 24)
 	f(`store_pending{store="file"}`, 25)
 	f(`store_size_bytes{store="file"}`, 26)
+	f(`chunk_duration_seconds{}`, 1)
+	f(`decision_duration_seconds{}`, 1)
 	f(`store_operation_duration_seconds{operation="write",store="file"}`, 1)
 	f(`rule_matches_total{rule="unusual-user-agent"}`, 27)
 	for severity := rule.Low; severity <= rule.Critical; severity++ {
