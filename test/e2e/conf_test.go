@@ -58,6 +58,7 @@ func loadExample(t *testing.T, name, log string) *example {
 		"/fluent-bit/plugins/flb-filter_secretwatch.so", pluginSO,
 		"/opt/secretwatch/flb-filter_secretwatch.so", pluginSO,
 		"/fluent-bit/plugins/out_secretwatch.so", outputSO,
+		"/opt/secretwatch/flb-filter_secretwatch.so", pluginSO,
 		"/fluent-bit/etc/", x.dir+"/",
 		"/var/log/kubernetes/audit/audit.log", log,
 		"/var/log/fluent-bit", x.dir,

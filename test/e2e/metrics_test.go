@@ -7,8 +7,11 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -489,5 +492,74 @@ pipeline:
 	e.stop()
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v to end", took)
+	}
+}
+
+// The two ways to count findings in conf/prometheus say what the records say. The
+// log is written after the start, since these configurations follow a log's end.
+func TestConfPrometheus(t *testing.T) {
+	binary := fluentBit(t)
+	rec := loadRecorded(t)
+	for _, name := range []string{"fluent-bit.yaml", "endpoint.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			if name == "fluent-bit.yaml" && !strings.Contains(string(run(t, nil, binary, "-F", "log_to_metrics", "-h").stdout), "metric_namespace") {
+				t.Skip("log_to_metrics of this Fluent Bit has no metric_namespace")
+			}
+			log := filepath.Join(t.TempDir(), "audit.log")
+			w, err := os.Create(log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			x := loadExample(t, "../prometheus/"+name, log)
+			port, own := freePort(t), freePort(t)
+			x.text = strings.NewReplacer("0.0.0.0:2021", "127.0.0.1:"+port, "port: 2021", "port: "+port, "http_port: 2020", "http_port: "+own,
+				"- name: secretwatch\n", "- name: secretwatch\n      learning_period: "+rec.learning+"\n").Replace(x.text)
+			e := x.start(t)
+			e.await("start of tail", func() bool { return e.count("inotify_fs_add") == 1 })
+			io.WriteString(w, strings.Join(rec.lines, "\n")+"\n")
+			e.await("all records", func() bool { return len(jsonRecords(e)) >= len(rec.lines) })
+			want := map[string]float64{}
+			findings := 0.0
+			for _, j := range parseRecords(t, jsonLines(e.stdout.String())) {
+				if j.verdict != nil {
+					want[fmt.Sprint(j.verdict.rules()[0], " ", j.verdict["severity"])]++
+					findings++
+				}
+			}
+			labels := regexp.MustCompile(`rule="([^"]*)",severity="([^"]*)"`)
+			var got map[string]float64
+			e.await("all counts", func() bool {
+				all, err := metricstest.Scrape("127.0.0.1:" + port)
+				if err != nil {
+					return false
+				}
+				got = map[string]float64{}
+				for series, v := range all {
+					if m := labels.FindStringSubmatch(series); v > 0 && strings.HasPrefix(series, "secretwatch_findings_total{") && m != nil {
+						got[m[1]+" "+m[2]] += v
+					}
+				}
+				sum := 0.0
+				for _, v := range got {
+					sum += v
+				}
+				return sum >= findings
+			})
+			if findings < 100 || !maps.Equal(got, want) {
+				t.Errorf("counted are\n%v\nthe records say\n%v", got, want)
+			}
+			// Fluent Bit's own, which alerts use too.
+			r, err := http.Get("http://127.0.0.1:" + own + "/api/v2/metrics/prometheus")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Body.Close()
+			body, _ := io.ReadAll(r.Body)
+			if !bytes.Contains(body, []byte(`fluentbit_input_records_total{name="kube-audit"}`)) {
+				t.Errorf("Fluent Bit's own metrics: %.500s", body)
+			}
+			e.terminate()
+		})
 	}
 }
