@@ -7,6 +7,7 @@ type outbox struct {
 	entries [][]byte
 	bytes   int
 	dropped uint64
+	flying  int // how many are being sent, not among entries
 
 	sent []sent
 }
@@ -38,7 +39,8 @@ func (o *outbox) put(entry []byte) {
 	}
 }
 
-// take removes the oldest entries, at most n.
+// take removes the oldest entries, at most n, until back or done says what became
+// of them.
 func (o *outbox) take(n int) [][]byte {
 	n = min(n, len(o.entries))
 	batch := append([][]byte(nil), o.entries[:n]...)
@@ -47,11 +49,19 @@ func (o *outbox) take(n int) [][]byte {
 		o.entries[i] = nil
 	}
 	o.entries = o.entries[n:]
+	o.flying = n
 	return batch
 }
 
-// back puts entries back that were taken and not sent.
+// back puts entries back that were taken and not sent, together with others that
+// were not.
 func (o *outbox) back(batch [][]byte) {
+	o.flying = 0
+	o.before(batch)
+}
+
+// before puts entries before all others.
+func (o *outbox) before(batch [][]byte) {
 	later := o.entries
 	o.entries, o.bytes = nil, 0
 	for _, list := range [...][][]byte{batch, later} {
@@ -63,6 +73,7 @@ func (o *outbox) back(batch [][]byte) {
 
 // done notes that entries are in the log, all of them up to the entry last.
 func (o *outbox) done(batch [][]byte, last string) {
+	o.flying = 0
 	for _, e := range batch {
 		o.sent = append(o.sent, sent{last, e})
 	}
@@ -84,5 +95,5 @@ func (o *outbox) again(after string) {
 		batch = append(batch, s.entry)
 	}
 	o.sent = o.sent[:n]
-	o.back(batch)
+	o.before(batch)
 }

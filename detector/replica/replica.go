@@ -141,6 +141,7 @@ func (h *History) Close() error {
 	h.once.Do(func() {
 		open.Lock()
 		defer open.Unlock()
+		defer h.l.stats.forget(h)
 		if h.l.users--; h.l.users > 0 {
 			return
 		}

@@ -29,6 +29,7 @@ func (l *link) save() {
 			continue
 		}
 		if err := l.saveOnce(l.context); err != nil && l.context.Err() == nil {
+			l.stats.notSaved.Add(1)
 			l.trip(err)
 		}
 	}
@@ -78,6 +79,7 @@ func (l *link) saveOnce(ctx context.Context) error {
 		generation = randomID()
 	}
 	s.mine = false // until it is done
+	began := time.Now()
 	err = l.store.write(ctx, generation, func(emit history.Emit) { l.memory.Changes(all, emit) })
 	if err != nil {
 		return err
@@ -89,6 +91,7 @@ func (l *link) saveOnce(ctx context.Context) error {
 		return err
 	}
 	l.stats.saves.Add(1)
+	l.stats.save.Took(time.Since(began))
 	if all && lease.generation != "" {
 		_ = l.store.drop(ctxCommit, lease.generation) // or it expires
 	}

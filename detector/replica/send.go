@@ -105,14 +105,15 @@ func (l *link) flush() {
 	batch := l.outbox.take(maxBatch)
 	requests := l.requests
 	l.requests = nil
+	for _, r := range requests {
+		batch = append(batch, r.entries...)
+	}
+	l.outbox.flying = len(batch)
 	more, look := l.outbox.len() > 0, l.look
 	l.look = false
 	l.mu.Unlock()
 	if len(batch) == 0 && len(requests) == 0 && !look {
 		return
-	}
-	for _, r := range requests {
-		batch = append(batch, r.entries...)
 	}
 	ctx, cancel := context.WithTimeout(l.context, l.o.Timeout)
 	defer cancel()
@@ -220,7 +221,9 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 	epoch, at := l.epoch, l.at
 	l.order.Unlock()
 
+	began := time.Now()
 	o, err := l.store.exchange(ctx, epoch, at, l.id, batch)
+	l.stats.exchange.Took(time.Since(began))
 	l.stats.exchanges.Add(1)
 	if err != nil {
 		l.stats.failures.Add(1)
@@ -261,6 +264,9 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 	l.stats.sent.Add(uint64(len(batch)))
 	l.mu.Lock()
 	l.outbox.done(batch, o.last)
+	if l.outbox.len() == 0 {
+		l.stats.current.Store(time.Now().UnixNano())
+	}
 	l.mu.Unlock()
 	for _, r := range requests {
 		if r.finish(answered) {

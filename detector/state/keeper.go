@@ -207,7 +207,7 @@ func (k *keeper) try(last bool) error {
 	k.failing, k.tries, k.next = nil, 0, time.Time{}
 	k.stats.written(k.file.size)
 	if k.tx != tx {
-		k.stats.took(time.Since(began))
+		k.stats.writes.Took(time.Since(began))
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func (h *History) Close() error {
 	h.once.Do(func() {
 		open.Lock()
 		defer open.Unlock()
-		defer h.k.stats.forget(h)
+		defer h.k.stats.writes.Remove(h)
 		if h.k.users--; h.k.users > 0 {
 			return
 		}

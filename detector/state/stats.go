@@ -1,9 +1,10 @@
 package state
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/secretwatch/secretwatch/detector/measure"
 )
 
 // Stats say how the file does. Everybody who opened the same path sees the same.
@@ -15,10 +16,6 @@ type Stats struct {
 	Pending  int       // identities that changed since
 }
 
-// Observer takes the lengths of operations. A prometheus.Histogram is one. Safe
-// for concurrent use.
-type Observer interface{ Observe(seconds float64) }
-
 // counters are behind Stats, apart from the keeper's lock: that is held while
 // the disk is waited for.
 type counters struct {
@@ -27,8 +24,7 @@ type counters struct {
 	current  atomic.Int64 // nanoseconds since the Unix epoch
 	bytes    atomic.Int64
 
-	mu        sync.Mutex
-	observers map[*History]Observer
+	writes measure.Observers[*History]
 }
 
 func (c *counters) written(size int64) {
@@ -44,29 +40,7 @@ func (c *counters) failed() {
 
 // Observe tells o, until h is closed, how long each transaction took that wrote
 // something. A History has one observer.
-func (h *History) Observe(o Observer) {
-	c := &h.k.stats
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.observers == nil {
-		c.observers = map[*History]Observer{}
-	}
-	c.observers[h] = o
-}
-
-func (c *counters) forget(h *History) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.observers, h)
-}
-
-func (c *counters) took(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, o := range c.observers {
-		o.Observe(d.Seconds())
-	}
-}
+func (h *History) Observe(o measure.Observer) { h.k.stats.writes.Set(h, o) }
 
 // Stats may be called at any time, also after Close. It does not wait for the
 // disk.

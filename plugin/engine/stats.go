@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector/history"
-	"github.com/secretwatch/secretwatch/detector/state"
+	"github.com/secretwatch/secretwatch/detector/measure"
+	"github.com/secretwatch/secretwatch/detector/replica"
 )
 
 // Stats say how the history does.
@@ -18,11 +19,14 @@ type Stats struct {
 	LearningEnds time.Time
 
 	Stores []StoreStats
+
+	// Shared says how the sharing of the history does; nil where it is not shared.
+	Shared *replica.Stats
 }
 
 // StoreStats say how one place does that history is kept in besides memory.
 type StoreStats struct {
-	Store     string            // kind of place: file
+	Store     string            // kind of place: file or redis
 	Available bool              // the last attempt to use it worked
 	Failures  map[string]uint64 // by operation
 	Current   time.Time         // when it last had everything; zero for never
@@ -46,19 +50,33 @@ func (e *Engine) Stats() Stats {
 			Current: f.Current, Pending: f.Pending, Bytes: f.Bytes,
 		})
 	}
+	if e.shared != nil {
+		r := e.shared.Stats()
+		s.Shared = &r
+		s.Stores = append(s.Stores, StoreStats{
+			Store: storeRedis, Available: r.Up, Failures: map[string]uint64{opExchange: r.Failures, opWrite: r.NotSaved},
+			Current: r.Current, Pending: r.Pending,
+		})
+	}
 	return s
 }
 
 // Kinds of stores and of operations on them.
 const (
-	storeFile = "file"
-	opWrite   = "write"
+	storeFile  = "file"
+	storeRedis = "redis"
+
+	opWrite    = "write"
+	opExchange = "exchange" // of observations with other replicas
 )
 
 // Watch has observe hand out, for each kind of store and operation, who is told
 // how long the operations take from now on. It is to be called once.
-func (e *Engine) Watch(observe func(store, operation string) state.Observer) {
+func (e *Engine) Watch(observe func(store, operation string) measure.Observer) {
 	if e.file != nil {
 		e.file.Observe(observe(storeFile, opWrite))
+	}
+	if e.shared != nil {
+		e.shared.Observe(observe(storeRedis, opExchange), observe(storeRedis, opWrite))
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/secretwatch/secretwatch/detector/state"
+	"github.com/secretwatch/secretwatch/detector/measure"
 	"github.com/secretwatch/secretwatch/plugin/delivery"
 	"github.com/secretwatch/secretwatch/plugin/engine"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
@@ -103,7 +103,7 @@ func (m *Member) PipelineTimes() *pipeline.Metrics {
 }
 
 // StoreTime is told how long an operation on a kind of store takes.
-func (m *Member) StoreTime(store, operation string) state.Observer {
+func (m *Member) StoreTime(store, operation string) measure.Observer {
 	return m.endpoint.times.store.WithLabelValues(append(m.id.values(), store, operation)...)
 }
 

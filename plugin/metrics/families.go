@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/secretwatch/secretwatch/detector/replica"
 	"github.com/secretwatch/secretwatch/detector/rule"
 	"github.com/secretwatch/secretwatch/plugin/engine"
 	"github.com/secretwatch/secretwatch/plugin/pipeline"
@@ -79,6 +80,15 @@ var (
 	lastSuccess = gauge("store_last_success_timestamp_seconds", "When the store of the history last had everything, in seconds since the Unix epoch.", "store")
 	pending     = gauge("store_pending", "Changes that the store of the history does not have yet.", "store")
 	storeSize   = gauge("store_size_bytes", "Size of the store of the history.", "store")
+
+	sharedWaits    = counter("shared_waits_total", "Chunks that waited for other replicas to be asked through Redis.")
+	sharedWaited   = counter("shared_wait_seconds_total", "How long chunks waited for that, all together.")
+	sharedTrips    = counter("shared_round_trips_total", "Round trips to Redis in which observations were exchanged, most of them with nobody waiting.")
+	sharedSent     = counter("shared_observations_sent_total", "Observations that were sent to other replicas.")
+	sharedReceived = counter("shared_observations_received_total", "Observations of other replicas that were learnt from.")
+	sharedLost     = counter("shared_observations_lost_total", "Observations that found no place while Redis was away (dropped), or that came from other replicas and could not be read (broken).", "reason")
+	sharedDegraded = counter("shared_degraded_verdicts_total", "Verdicts for which other replicas should have been asked and could not be.")
+	sharedSaves    = counter("shared_saves_total", "Times that this replica wrote the records of the history to Redis.")
 
 	outputChunks  = counter("output_chunks_total", "Attempts to send a chunk: delivered, to be brought again (retried), or given up (dropped).", "result")
 	outputRecords = counter("output_records_total", "Records delivered.")
@@ -171,6 +181,9 @@ func (r reading) engine(s engine.Stats) {
 	for i := range s.Stores {
 		r.store(&s.Stores[i])
 	}
+	if s.Shared != nil {
+		r.shared(s.Shared)
+	}
 }
 
 func (r reading) store(s *engine.StoreStats) {
@@ -189,6 +202,18 @@ func (r reading) store(s *engine.StoreStats) {
 	if s.Bytes > 0 {
 		r.set(storeSize, float64(s.Bytes), s.Store)
 	}
+}
+
+func (r reading) shared(s *replica.Stats) {
+	r.count(sharedWaits, s.Asked)
+	r[at(sharedWaited)] += s.Waited.Seconds()
+	r.count(sharedTrips, s.Exchanges)
+	r.count(sharedSent, s.Sent)
+	r.count(sharedReceived, s.Applied)
+	r.count(sharedLost, s.Dropped, "dropped")
+	r.count(sharedLost, s.Broken, "broken")
+	r.count(sharedDegraded, s.Degraded)
+	r.count(sharedSaves, s.Saves)
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/secretwatch/secretwatch/detector/history"
+	"github.com/secretwatch/secretwatch/detector/replica"
 	"github.com/secretwatch/secretwatch/detector/rule"
 	"github.com/secretwatch/secretwatch/plugin/delivery"
 	"github.com/secretwatch/secretwatch/plugin/engine"
@@ -107,6 +108,9 @@ func full() *source {
 			Stores: []engine.StoreStats{{
 				Store: "file", Available: true, Failures: map[string]uint64{"write": 23}, Current: time.Unix(24, 0), Pending: 25, Bytes: 26,
 			}},
+			Shared: &replica.Stats{
+				Asked: 36, Waited: 37 * time.Second, Exchanges: 38, Sent: 39, Applied: 40, Dropped: 41, Broken: 42, Degraded: 43, Saves: 44,
+			},
 		},
 		output: delivery.Stats{Delivered: 31, Records: 32, Retries: 33, Failed: 34, Pending: 35},
 	}
@@ -167,6 +171,15 @@ func TestSeries(t *testing.T) {
 	f(`chunk_duration_seconds{}`, 1)
 	f(`decision_duration_seconds{}`, 1)
 	f(`store_operation_duration_seconds{operation="write",store="file"}`, 1)
+	f(`shared_waits_total{}`, 36)
+	f(`shared_wait_seconds_total{}`, 37)
+	f(`shared_round_trips_total{}`, 38)
+	f(`shared_observations_sent_total{}`, 39)
+	f(`shared_observations_received_total{}`, 40)
+	f(`shared_observations_lost_total{reason="dropped"}`, 41)
+	f(`shared_observations_lost_total{reason="broken"}`, 42)
+	f(`shared_degraded_verdicts_total{}`, 43)
+	f(`shared_saves_total{}`, 44)
 	f(`rule_matches_total{rule="unusual-user-agent"}`, 27)
 	for severity := rule.Low; severity <= rule.Critical; severity++ {
 		for _, first := range []string{"true", "false"} {
