@@ -135,7 +135,7 @@ func (p *Property) apply(c *Config, value string) error {
 		if detail != "" {
 			detail = ": " + detail
 		}
-		shown := quote(hideUser(value))
+		shown := quote(hidden(value))
 		if p.Secret {
 			shown = "(not shown)"
 		}
@@ -149,7 +149,7 @@ func (p *Property) Shown(value string) string {
 	if p.Secret {
 		return "***"
 	}
-	return hideUser(value)
+	return hidden(value)
 }
 
 // unknown returns the error for a property that does not exist. It suggests the

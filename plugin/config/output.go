@@ -238,23 +238,29 @@ func parseHostPort(u *url.URL) (Target, error) {
 	return Target{kind, net.JoinHostPort(host, port)}, nil
 }
 
-// hideUser masks what stands before the host of a URL, usually a password, also
-// where its scheme was forgotten.
-func hideUser(value string) string {
+// hidden masks what may be a password in a URL: what stands before the host, also
+// where the scheme was forgotten, and the values of parameters.
+func hidden(value string) string {
 	scheme, rest, isURL := strings.Cut(value, "://")
 	if !isURL {
-		scheme, rest = "", value
-	}
-	i := strings.LastIndexByte(rest, '@')
-	switch {
-	case i < 0:
+		if i := strings.LastIndexByte(value, '@'); i >= 0 && strings.Contains(value[:i], ":") {
+			return "***" + value[i:]
+		}
 		return value
-	case isURL:
-		return scheme + "://***" + rest[i:]
-	case strings.Contains(rest[:i], ":"):
-		return "***" + rest[i:]
 	}
-	return value
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = "***" + rest[i:]
+	}
+	if address, query, ok := strings.Cut(rest, "?"); ok {
+		parameters := strings.Split(query, "&")
+		for i, p := range parameters {
+			if name, _, ok := strings.Cut(p, "="); ok {
+				parameters[i] = name + "=***"
+			}
+		}
+		rest = address + "?" + strings.Join(parameters, "&")
+	}
+	return scheme + "://" + rest
 }
 
 func setPath(dst *string, value string) error {
