@@ -53,10 +53,19 @@ var (
 	commitText string
 	//go:embed lua/release.lua
 	releaseText string
+	//go:embed lua/wish.lua
+	wishText string
+	//go:embed lua/create.lua
+	createText string
+	//go:embed lua/abandon.lua
+	abandonText string
 
 	joinScript     = redis.NewScript(joinText)
 	exchangeScript = redis.NewScript(exchangeText)
 	leaseScript    = redis.NewScript(leaseText)
 	commitScript   = redis.NewScript(commitText)
 	releaseScript  = redis.NewScript(releaseText)
+	wishScript     = redis.NewScript(wishText)
+	createScript   = redis.NewScript(createText)
+	abandonScript  = redis.NewScript(abandonText)
 )

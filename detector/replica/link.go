@@ -117,7 +117,7 @@ func (l *link) join(ctx context.Context) error {
 		l.o.Log.Warnf("redis_url %s: the history there was removed; it is written anew from memory", l.o.Server)
 		return nil
 	}
-	m, h, at, err := l.store.load(ctx, l.cfg)
+	m, h, at, err := l.store.load(ctx, l.cfg, nil)
 	if err != nil {
 		return err
 	}

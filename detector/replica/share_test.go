@@ -202,17 +202,19 @@ func TestWishes(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	a.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards))
-	require.NoError(t, client.Approve(t.Context(), "alice", "203.0.113.1"))
+	of, err := client.Load(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, client.Approve(t.Context(), of, "alice", "203.0.113.1"))
 	settle(t, a, b)
 	v := b.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards+1))
 	require.Empty(t, v.Rules)
-	require.NoError(t, client.Forget(t.Context(), "alice", "192.0.2.1"))
+	require.NoError(t, client.Forget(t.Context(), of, "alice", "192.0.2.1"))
 	settle(t, a, b)
 	v = a.look(accessAt("alice", "192.0.2.1", kubectl, "a", "b", afterwards+2))
 	require.Contains(t, v.Rules, "new-source-ip")
-	m, err := client.Load(t.Context(), detector.DefaultConfig())
+	of, err = client.Load(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"alice", "bob"}, m.Store().Names())
+	require.Equal(t, []string{"alice", "bob"}, of.Memory.Store().Names())
 }
 
 func TestBaselineIsTold(t *testing.T) {

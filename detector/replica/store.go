@@ -65,8 +65,9 @@ func (s *store) join(ctx context.Context) (h head, err error) {
 }
 
 // load reads a history into a new memory: the records, and what was observed
-// since. It returns the entry of the log up to which it is complete.
-func (s *store) load(ctx context.Context, cfg detector.Config) (m *detector.Memory, h head, at string, err error) {
+// since. It returns the entry of the log up to which it is complete. keep, if not
+// nil, becomes the records as they were read.
+func (s *store) load(ctx context.Context, cfg detector.Config, keep *recordSet) (m *detector.Memory, h head, at string, err error) {
 	const tries = 3
 	for try := 1; ; try++ {
 		if h, err = s.join(ctx); err != nil {
@@ -75,7 +76,12 @@ func (s *store) load(ctx context.Context, cfg detector.Config) (m *detector.Memo
 		m = detector.NewMemory(cfg)
 		if h.generation != "" {
 			restorer := m.Restore()
-			if err = s.records(ctx, h.generation, restorer.Add); err != nil {
+			add := restorer.Add
+			if keep != nil {
+				*keep = recordSet{}
+				add = keep.before(add)
+			}
+			if err = s.records(ctx, h.generation, add); err != nil {
 				return nil, h, "", err
 			}
 			restorer.Done()
@@ -218,21 +224,22 @@ func (s *store) lease(ctx context.Context, id string, start int64) (l lease, err
 
 // commit makes the records of a generation count, which include the log up to at.
 func (s *store) commit(ctx context.Context, id string, h head) (bool, error) {
-	names := []string{s.keys.meta(), s.keys.lease(), s.keys.log()}
-	for _, table := range detector.Tables() {
-		names = append(names, s.keys.state(h.generation, table))
-	}
+	names := append([]string{s.keys.meta(), s.keys.lease(), s.keys.log()}, s.hashes(h.generation)...)
 	n, err := commitScript.Run(ctx, s.client, names, id, h.epoch, h.generation, h.at, h.start, oldestKept(h.at), s.keep.Milliseconds()).Int()
 	return n == 1, err
 }
 
 // drop removes the records of a generation.
 func (s *store) drop(ctx context.Context, generation string) error {
-	var names []string
+	return s.client.Unlink(ctx, s.hashes(generation)...).Err()
+}
+
+// hashes returns the keys of a generation's records.
+func (s *store) hashes(generation string) (names []string) {
 	for _, table := range detector.Tables() {
 		names = append(names, s.keys.state(generation, table))
 	}
-	return s.client.Unlink(ctx, names...).Err()
+	return names
 }
 
 // release gives the lease up.
@@ -240,9 +247,26 @@ func (s *store) release(ctx context.Context, id string) error {
 	return releaseScript.Run(ctx, s.client, []string{s.keys.lease()}, id).Err()
 }
 
-// append adds somebody's wish to the log.
-func (s *store) append(ctx context.Context, field, principal, value string) error {
-	return s.client.XAdd(ctx, &redis.XAddArgs{
-		Stream: s.keys.log(), MaxLen: maxLog, Approx: true, Values: []any{field, principal, "v", value},
-	}).Err()
+// wish appends somebody's wish to the log. It reports false if the history is
+// another one than that of the epoch.
+func (s *store) wish(ctx context.Context, epoch, field, principal, value string) (bool, error) {
+	n, err := wishScript.Run(ctx, s.client, []string{s.keys.log(), s.keys.meta()},
+		epoch, maxLog, s.keep.Milliseconds(), field, principal, value).Int()
+	return n == 1, err
+}
+
+// create begins a history with the records of a generation. It reports false if
+// there is a history already.
+func (s *store) create(ctx context.Context, generation string, start int64) (bool, error) {
+	names := append([]string{s.keys.meta(), s.keys.log()}, s.hashes(generation)...)
+	n, err := createScript.Run(ctx, s.client, names, randomID(), generation, start, s.keep.Milliseconds()).Int()
+	return n == 1, err
+}
+
+// abandon removes the records of a generation that was to be created. It reports
+// false, and removes nothing, if it was.
+func (s *store) abandon(ctx context.Context, generation string) (bool, error) {
+	names := append([]string{s.keys.meta()}, s.hashes(generation)...)
+	n, err := abandonScript.Run(ctx, s.client, names, generation).Int()
+	return n == 1, err
 }
