@@ -4,23 +4,23 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/history"
-	"github.com/secretwatch/secretwatch/detector/state"
 	"github.com/secretwatch/secretwatch/plugin/config"
 	"github.com/secretwatch/secretwatch/plugin/engine"
 )
 
 const baselineUsage = `Usage: secretwatch baseline --state FILE [flags] LOG...
+       secretwatch baseline --redis-url URL --cluster NAME [flags] LOG...
 
-Makes a history from old audit logs, for the property state_path. A LOG is plain
-or gzip. The logs are read in the order of the times of their events, whatever
-they hold is taken as habit, and nothing is left to learn.
+Makes a history from old audit logs, for the property state_path or redis_url,
+where there is none yet. A LOG is plain or gzip. The logs are read in the order of
+the times of their events, whatever they hold is taken as habit, and nothing is
+left to learn.
 
 Use the flags with which the plugin is configured.
-Exit codes: 0; 1 if a file could not be used; 2 for a wrong command line.
+Exit codes: 0; 1 if a file or the server could not be used; 2 for a wrong command line.
 
 Flags:
 `
@@ -40,10 +40,12 @@ func baselineCommand(args []string, std stdio) int {
 		f.usage(std.out, 100)
 		return exitOK
 	}
+	var at place
+	if err == nil {
+		at, err = placeOf(path, cfg)
+	}
 	switch {
 	case err != nil:
-	case path == "":
-		err = errors.New("no file; accepted: --state FILE")
 	case len(files) == 0:
 		err = errors.New("no logs; accepted: files, plain or gzip")
 	}
@@ -60,21 +62,23 @@ func baselineCommand(args []string, std stdio) int {
 	memory.Track()
 	log := &countingLog{errLog: errLog{std.err}}
 	b := engine.Baseline{Config: cfg, Memory: memory, Log: log, Files: files}
-	// The file is made first: it may be in use.
-	err = state.Create(path, func(emit history.Emit) error {
+	records := 0
+	// Whether it can be made there is found out before the logs are read.
+	err = at.create(func(emit history.Emit) error {
 		if !b.Load() {
 			return errors.New("nothing was learnt")
 		}
-		memory.Changes(true, emit)
+		memory.Changes(true, func(table history.Table, key string, value []byte) {
+			records++
+			emit(table, key, value)
+		})
 		return nil
 	})
 	if err != nil {
 		fmt.Fprintf(std.err, "secretwatch baseline: %v\n", err)
 		return exitInput
 	}
-	if info, err := os.Stat(path); err == nil {
-		fmt.Fprintf(std.err, "%s made, %.1f MB\n", path, float64(info.Size())/1e6)
-	}
+	fmt.Fprintf(std.err, "%d records in %s\n", records, at)
 	if log.warnings > 0 {
 		return exitInput
 	}

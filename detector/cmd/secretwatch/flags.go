@@ -76,10 +76,13 @@ func (f *flags) yes(name, help string) *bool {
 	return &on
 }
 
-// properties declares a flag for each property of the plugin.
-func (f *flags) properties(cfg *config.Config) {
+// properties declares a flag for each property of the plugin, or for those named.
+func (f *flags) properties(cfg *config.Config, names ...string) {
 	for i := range config.Properties {
 		p := &config.Properties[i]
+		if len(names) > 0 && !slices.Contains(names, p.Name) {
+			continue
+		}
 		f.set.Var(&value{flags: f, isBool: p.Kind == config.Bool, text: p.Default, to: func(text string) error {
 			return cfg.Set(p.Name, text)
 		}}, dashed(p.Name), p.Help+" Accepted: "+p.Accepts+".")

@@ -12,31 +12,37 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/access"
 	"github.com/secretwatch/secretwatch/detector/history"
-	"github.com/secretwatch/secretwatch/detector/state"
 	"github.com/secretwatch/secretwatch/plugin/config"
 )
 
-const historyUsage = `Usage: secretwatch history show [PRINCIPAL] --state FILE
-       secretwatch history forget PRINCIPAL [--value VALUE] --state FILE
-       secretwatch history approve PRINCIPAL [--value VALUE] --state FILE
-       secretwatch history export --state FILE > LINES
-       secretwatch history import --state FILE [LINES]
+const historyUsage = `Usage: secretwatch history show [PRINCIPAL] PLACE
+       secretwatch history forget PRINCIPAL [--value VALUE] PLACE
+       secretwatch history approve PRINCIPAL [--value VALUE] PLACE
+       secretwatch history export PLACE > LINES
+       secretwatch history import PLACE [LINES]
 
-Looks into a history (property state_path) and changes it.
+Looks into a history and changes it. A PLACE is --state FILE, or --redis-url URL
+with --cluster NAME: the properties state_path, redis_url and cluster.
 
-show     what is known of all principals, or of one; Fluent Bit may be running
+show     what is known of all principals, or of one
 forget   forgets a principal, or one value of it
 approve  ends the probation of a principal and its values, or of one value
-export   writes all there is, a JSON object a line; Fluent Bit may be running
-import   makes a new file from exported lines, of a file or standard input
+export   writes all there is, a JSON object a line
+import   makes a new history from exported lines, of a file or standard input
 
-A VALUE is written as show shows it. To forget, approve and import, Fluent Bit
-must not run with that file.
-Exit codes: 0; 1 if the file cannot be used or has no such principal or value; 2
-for a wrong command line.
+A VALUE is written as show shows it.
+
+With a file, show and export tell what was last written while Fluent Bit runs; to
+forget, approve and import, it must not run with that file. With Redis all can be
+done while it runs: instances forget and approve within moments, and those that
+do not run when they start. Only import has to come before the first of them.
+
+What instances observed in the last moments before is judged here: use the flags
+with which they are configured.
+Exit codes: 0; 1 if the history cannot be used or has no such principal or value;
+2 for a wrong command line.
 
 Flags:
 `
@@ -44,12 +50,20 @@ Flags:
 // historian is one run of the command.
 type historian struct {
 	std  stdio
-	path string
+	at   place
 	json bool
-	cfg  *config.Config // window and probation tell what values are
-	args []string       // behind the action
+	cfg  *config.Config
+	args []string // behind the action
 	// value is the flag of the same name.
 	value string
+}
+
+// historyProperties are those that say where a shared history is, and how values
+// and observations are judged.
+var historyProperties = []string{
+	"redis_url", "cluster", "redis_password_file", "redis_ca_file", "redis_cert_file", "redis_key_file",
+	"window", "probation", "burst_count", "burst_window", "networks", "trusted_proxies", "ipv4_prefix", "ipv6_prefix",
+	"ignore_users", "ignore_namespaces", "ignore_secrets", "severities",
 }
 
 // errUsage is wrapped by errors of the command line.
@@ -58,6 +72,7 @@ var errUsage = errors.New("wrong use")
 func historyCommand(args []string, std stdio) int {
 	h := &historian{std: std, cfg: config.Default()}
 	f := newFlags("history")
+	path := ""
 	text := func(name, help string, to *string) {
 		f.set.Var(&value{flags: f, to: func(v string) error {
 			if v == "" {
@@ -67,14 +82,10 @@ func historyCommand(args []string, std stdio) int {
 			return nil
 		}}, name, help)
 	}
-	text("state", "The file.", &h.path)
+	text("state", "The file.", &path)
 	text("value", "One value of the principal, as show shows it.", &h.value)
 	output := f.oneOf("output", "What show and the others write: text, or a JSON object a line.", "table", "json")
-	for _, name := range []string{"window", "probation"} {
-		p := config.Find(name)
-		f.set.Var(&value{flags: f, text: p.Default, to: func(v string) error { return h.cfg.Set(name, v) }}, name,
-			p.Help+" As the plugin is configured. Accepted: "+p.Accepts+".")
-	}
+	f.properties(h.cfg, historyProperties...)
 	rest, err := f.parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(std.out, historyUsage)
@@ -85,7 +96,7 @@ func historyCommand(args []string, std stdio) int {
 		err = fmt.Errorf("%w: %w", errUsage, err)
 	} else {
 		h.json = *output == "json"
-		err = h.run(rest)
+		err = h.run(rest, path)
 	}
 	if err == nil {
 		return exitOK
@@ -97,7 +108,7 @@ func historyCommand(args []string, std stdio) int {
 	return exitInput
 }
 
-func (h *historian) run(args []string) error {
+func (h *historian) run(args []string, path string) error {
 	actions := map[string]struct {
 		run      func() error
 		min, max int // arguments
@@ -114,22 +125,24 @@ func (h *historian) run(args []string) error {
 	}
 	a, ok := actions[args[0]]
 	h.args = args[1:]
+	at, err := placeOf(path, h.cfg)
 	switch {
 	case !ok:
 		return fmt.Errorf("%w: unknown action %q; %s", errUsage, args[0], accepted)
-	case h.path == "":
-		return fmt.Errorf("%w: no file; accepted: --state FILE", errUsage)
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUsage, err)
 	case len(h.args) < a.min:
 		return fmt.Errorf("%w: %s: no principal; accepted: the name of one", errUsage, args[0])
 	case len(h.args) > a.max:
 		return fmt.Errorf("%w: %s: too many arguments: %q", errUsage, args[0], h.args[a.max:])
 	}
+	h.at = at
 	return a.run()
 }
 
 // show writes all principals, or one with its values.
 func (h *historian) show() error {
-	m, err := state.Load(h.path, h.cfg.Detector)
+	m, err := h.at.load()
 	if err != nil {
 		return err
 	}
@@ -206,28 +219,23 @@ func moment(ns int64) string {
 }
 
 func (h *historian) unknown() error {
-	return fmt.Errorf("%s has no principal %q; \"secretwatch history show --state %s\" lists them", h.path, h.args[0], h.path)
+	return fmt.Errorf("%s has no principal %q; \"secretwatch history show %s\" lists them", h.at, h.args[0], h.at.flags())
 }
 
-func (h *historian) forget() error {
-	return h.edit("forgotten", func(s *history.Store) ([]string, bool) { return s.Forget(h.args[0], h.value) })
-}
-
-func (h *historian) approve() error {
-	return h.edit("approved", func(s *history.Store) ([]string, bool) { return s.Approve(h.args[0], h.value) })
-}
+func (h *historian) forget() error  { return h.edit(forgetting) }
+func (h *historian) approve() error { return h.edit(approving) }
 
 // edit changes one principal and tells what was done to it.
-func (h *historian) edit(done string, f func(s *history.Store) (values []string, ok bool)) error {
+func (h *historian) edit(e edit) error {
 	var values []string
-	err := state.Edit(h.path, h.cfg.Detector, func(m *detector.Memory) error {
-		var ok bool
-		if values, ok = f(m.Store()); !ok {
+	note, err := h.at.edit(e, h.args[0], h.value, func(all []string, ok bool) error {
+		if !ok {
 			return h.unknown()
 		}
-		if h.value != "" && len(values) == 0 {
-			return fmt.Errorf("%q has no such value %q that can be %s; \"secretwatch history show\" lists its values", h.args[0], h.value, done)
+		if h.value != "" && len(all) == 0 {
+			return fmt.Errorf("%q has no such value %q that can be %s; \"secretwatch history show\" lists its values", h.args[0], h.value, e.done)
 		}
+		values = all
 		return nil
 	})
 	if err != nil {
@@ -240,7 +248,10 @@ func (h *historian) edit(done string, f func(s *history.Store) (values []string,
 	if len(values) > 0 {
 		what += ": " + strings.Join(values, ", ")
 	}
-	fmt.Fprintf(h.std.err, "%s %s\n", done, what)
+	fmt.Fprintf(h.std.err, "%s %s\n", e.done, what)
+	if note != "" {
+		fmt.Fprintln(h.std.err, note)
+	}
 	return nil
 }
 
@@ -252,12 +263,12 @@ func (h *historian) export() error {
 func (h *historian) dump(f func(table history.Table, key string) bool) error {
 	w := bufio.NewWriterSize(h.std.out, 1<<20)
 	var line []byte
-	err := state.Records(h.path, func(table history.Table, key string, value []byte) (err error) {
+	err := h.at.records(func(table history.Table, key string, value []byte) (err error) {
 		if !f(table, key) || !history.Exported(table) {
 			return nil
 		}
 		if line, err = history.AppendJSON(line[:0], table, key, value); err != nil {
-			return fmt.Errorf("%s: %w", h.path, err)
+			return fmt.Errorf("%s: %w", h.at, err)
 		}
 		_, err = w.Write(append(line, '\n'))
 		return err
@@ -265,7 +276,7 @@ func (h *historian) dump(f func(table history.Table, key string) bool) error {
 	return errors.Join(err, w.Flush())
 }
 
-// importLines makes a file from what export wrote.
+// importLines makes a history from what export wrote.
 func (h *historian) importLines() error {
 	in, name := h.std.in, "standard input"
 	if len(h.args) == 1 && h.args[0] != "-" {
@@ -277,7 +288,7 @@ func (h *historian) importLines() error {
 		in, name = f, h.args[0]
 	}
 	records := 0
-	err := state.Create(h.path, func(emit history.Emit) error {
+	err := h.at.create(func(emit history.Emit) error {
 		r := bufio.NewReaderSize(in, 1<<20)
 		for n := 1; ; n++ {
 			line, err := r.ReadBytes('\n')
@@ -298,7 +309,7 @@ func (h *historian) importLines() error {
 		}
 	})
 	if err == nil {
-		fmt.Fprintf(h.std.err, "%d records in %s\n", records, h.path)
+		fmt.Fprintf(h.std.err, "%d records in %s\n", records, h.at)
 	}
 	return err
 }
