@@ -165,7 +165,7 @@ func TestStartWithoutServer(t *testing.T) {
 	server := redistest.Start(t, redistest.Persist())
 	first := newMember(t, server.URL())
 	trained(t, first)
-	require.NoError(t, first.h.l.saveOnce(t.Context()))
+	require.NoError(t, first.h.l.saveOnce(t.Context(), false))
 	require.NoError(t, first.close())
 	server.Kill()
 

@@ -158,7 +158,9 @@ func (l *link) learn(m *detector.Memory, d *detector.Detector, e *entry) {
 		}
 	}()
 	if err := e.apply(m, d); err != nil {
-		l.stats.broken.Add(1)
+		if l.stats.broken.Add(1) == 1 {
+			l.o.Log.Warnf("redis_url %s: replica %.16q: %v; replicas of different versions may not learn from each other", l.o.Server, e.origin, err)
+		}
 		return
 	}
 	if e.edits() {

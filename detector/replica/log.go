@@ -170,8 +170,10 @@ func checkID(id string) error {
 
 // oldestKept is the id of the oldest entry to keep where records include the
 // entry at.
-func oldestKept(at string) string {
-	ms, _, _ := parseID(at)
-	margin := uint64(logMargin.Milliseconds())
-	return fmt.Sprintf("%d-0", ms-min(ms, margin))
+func oldestKept(at string) string { return earlier(at, logMargin) }
+
+// earlier is the id of an entry that was appended by some time before another.
+func earlier(id string, by time.Duration) string {
+	ms, _, _ := parseID(id)
+	return fmt.Sprintf("%d-0", ms-min(ms, uint64(by.Milliseconds())))
 }

@@ -13,6 +13,7 @@ type saver struct {
 	mine       bool   // this replica wrote the last ones
 	generation string // of them
 	epoch      string
+	failing    error // what the log was told of
 }
 
 // save writes the records, as long as this replica is the one to do so.
@@ -28,19 +29,34 @@ func (l *link) save() {
 		if !l.up.Load() {
 			continue
 		}
-		if err := l.saveOnce(l.context); err != nil && l.context.Err() == nil {
-			l.stats.notSaved.Add(1)
-			l.trip(err)
+		l.saved(l.saveOnce(l.context, false))
+	}
+}
+
+// saved tells when writing records begins to fail, and when it works again. The
+// log goes on meanwhile.
+func (l *link) saved(err error) {
+	s := &l.saver
+	switch {
+	case l.context.Err() != nil:
+	case err != nil:
+		l.stats.notSaved.Add(1)
+		if s.failing == nil || s.failing.Error() != err.Error() {
+			l.o.Log.Warnf("redis_url %s: records were not written: %v; until they are, who starts has only the log to read", l.o.Server, plain(err))
 		}
+		s.failing = err
+	case s.failing != nil:
+		l.o.Log.Infof("redis_url %s: records are written again", l.o.Server)
+		s.failing = nil
 	}
 }
 
 // saveOnce writes what changed since the last time, or all if it was not this
-// replica that wrote it.
-func (l *link) saveOnce(ctx context.Context) error {
+// replica that wrote it; with missing, that only if there are no records at all.
+func (l *link) saveOnce(ctx context.Context, missing bool) error {
 	start := l.memory.Store().Since()
 	if start == 0 {
-		start = unborn
+		return nil // nothing to write, and nothing to keep others from writing
 	}
 	ctxLease, cancel := context.WithTimeout(ctx, saveTimeout)
 	lease, err := l.store.lease(ctxLease, l.id, start)
@@ -70,7 +86,7 @@ func (l *link) saveOnce(ctx context.Context) error {
 			l.lookAfter()
 		}
 		return nil
-	case start == unborn:
+	case missing && !s.mine && lease.generation != "":
 		return nil
 	}
 	all := !s.mine || s.epoch != h.epoch || s.generation != lease.generation || lease.generation == ""
@@ -95,7 +111,7 @@ func (l *link) saveOnce(ctx context.Context) error {
 	if all && lease.generation != "" {
 		_ = l.store.drop(ctxCommit, lease.generation) // or it expires
 	}
-	*s = saver{mine: true, generation: generation, epoch: h.epoch}
+	s.mine, s.generation, s.epoch = true, generation, h.epoch
 	l.order.Lock()
 	if l.epoch == h.epoch {
 		l.generation = generation
@@ -104,14 +120,12 @@ func (l *link) saveOnce(ctx context.Context) error {
 	return nil
 }
 
-// finish writes the records a last time, if they are this replica's to write, and
-// leaves them to another.
+// finish writes the records a last time, if they are this replica's to write or
+// there are none, and leaves them to another.
 func (l *link) finish(ctx context.Context) {
 	if !l.up.Load() {
 		return
 	}
-	if l.saver.mine || l.memory.Store().Since() != 0 && l.saver.generation == "" {
-		_ = l.saveOnce(ctx)
-	}
+	_ = l.saveOnce(ctx, true)
 	_ = l.store.release(ctx, l.id)
 }

@@ -205,6 +205,9 @@ func (l *link) probe() error {
 	return errBehind
 }
 
+// lossSpan is more than a replica of a server lags behind it when it takes over.
+const lossSpan = 10 * time.Second
+
 // exchange sends a batch, which ends with what the requests ask, learns from what
 // others observed before it, and answers the requests if all of it came about.
 func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request) (status string, err error) {
@@ -250,6 +253,10 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 			return o.status, nil
 		}
 		l.rejoin = true
+		// It may be both: entries lost, and others appended since.
+		l.mu.Lock()
+		l.outbox.again(earlier(at, lossSpan))
+		l.mu.Unlock()
 		return o.status, nil
 	case statusOK, statusMore:
 	default:

@@ -36,7 +36,7 @@ func TestStats(t *testing.T) {
 	before := m.h.Stats().Exchanges
 	m.h.Observe(&exchanges, &saves)
 	trained(t, m)
-	require.NoError(t, m.h.l.saveOnce(t.Context()))
+	require.NoError(t, m.h.l.saveOnce(t.Context(), false))
 	s := m.h.Stats()
 	require.True(t, s.Up)
 	require.Equal(t, s.Exchanges-before, exchanges.count())

@@ -163,9 +163,15 @@ func (s *store) write(ctx context.Context, generation string, changes func(emit 
 	const most, mostBytes = 512, 1 << 20
 	pipe := s.client.Pipeline()
 	bytes := 0
+	tables := map[history.Table]bool{}
 	var failed error
 	flush := func() {
 		if failed == nil && pipe.Len() > 0 {
+			// What is never committed goes by itself.
+			for table := range tables {
+				pipe.PExpire(ctx, s.keys.state(generation, table), s.keep)
+			}
+			clear(tables)
 			ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 			_, failed = pipe.Exec(ctx)
 			cancel()
@@ -177,6 +183,7 @@ func (s *store) write(ctx context.Context, generation string, changes func(emit 
 		if failed != nil {
 			return
 		}
+		tables[table] = true
 		if value == nil {
 			pipe.HDel(ctx, s.keys.state(generation, table), key)
 		} else {
@@ -199,9 +206,6 @@ type lease struct {
 
 // leaseTime is how long a lease lasts without being renewed.
 const leaseTime = 30 * time.Second
-
-// unborn stands for the start of who has seen nothing: later than all others'.
-const unborn = int64(1) << 62
 
 // lease takes or renews the lease. start is when the replica began to learn.
 func (s *store) lease(ctx context.Context, id string, start int64) (l lease, err error) {

@@ -93,7 +93,7 @@ func TestWaysToConnect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMember(t, c.url, func(o *Options, _ *detector.Config) { o.Access = c.access })
 			trained(t, m)
-			require.NoError(t, m.h.l.saveOnce(t.Context()))
+			require.NoError(t, m.h.l.saveOnce(t.Context(), false))
 			require.Zero(t, m.log.count("warn"), fmt.Sprint(m.log.lines))
 			require.NotZero(t, m.h.Stats().Sent)
 		})
