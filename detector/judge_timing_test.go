@@ -2,25 +2,15 @@ package detector
 
 import (
 	"bytes"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/valyala/fastjson"
 
 	"github.com/secretwatch/secretwatch/detector/audit"
+	"github.com/secretwatch/secretwatch/test/cputime"
 	"github.com/secretwatch/secretwatch/test/gen"
 )
-
-// cpu is the processor time this process took so far. Ratios are of it: a machine
-// that has other things to do takes longer, not more.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // accesses returns n accesses to secrets by ordinary users of a cluster, as JSON
 // lines that are all of one day.
@@ -115,18 +105,18 @@ func BenchmarkDecision(b *testing.B) {
 			const turn = 1000 // of both
 			b.ReportAllocs()
 			for b.Loop() {
-				from := cpu()
+				from := cputime.Used()
 				for range turn {
 					s.judge(d, &v, Clean)
 				}
-				then := cpu()
+				then := cputime.Used()
 				for range turn {
 					if _, err := parser.ParseBytes(plain.next()); err != nil {
 						b.Fatal(err)
 					}
 				}
 				decisions += then - from
-				parses += cpu() - then
+				parses += cputime.Used() - then
 			}
 			b.ReportMetric(float64(decisions)/float64(b.N)/turn, "ns/decision")
 			b.ReportMetric(float64(parses)/float64(b.N)/turn, "ns/fastjson")

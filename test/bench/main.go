@@ -1,6 +1,7 @@
 // Command bench measures what secretwatch costs and prints one table, ratios
 // first: Go benchmarks, the loader host with whole chunks, and, where FLUENT_BIT
-// names one or fluent-bit is on PATH, whole processes of Fluent Bit side by side.
+// names one or several (with colons between them) or fluent-bit is on PATH, whole
+// processes of Fluent Bit side by side.
 // Build the plugin and the hosts first; `make bench` does.
 //
 // All times are processor time, user and system, so that a machine that has other
@@ -63,7 +64,7 @@ func run() error {
 	for _, part := range []struct {
 		name string
 		run  func() ([]row, error)
-	}{{"fluent-bit", b.fluentBit}, {"host", b.loaderHost}, {"go", goBenchmarks}} {
+	}{{"fluent-bit", b.fluentBits}, {"host", b.loaderHost}, {"go", goBenchmarks}} {
 		if *only != "" && *only != part.name {
 			continue
 		}
