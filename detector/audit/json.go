@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/valyala/fastjson/fastfloat"
@@ -11,7 +12,8 @@ import (
 // Parser reads audit events from JSON text. The zero value is ready. It may not
 // be used from several goroutines at once.
 type Parser struct {
-	b []byte // the copy of the input
+	b     []byte  // the copy of the input
+	marks []marks // of it
 }
 
 // ErrSyntax is wrapped by the errors for text that is no JSON.
@@ -31,11 +33,11 @@ const largeInput = 256 << 10
 // nested deeper than 300 levels; ev is then in no defined state.
 func (p *Parser) ParseJSON(data []byte, ev *Event) error {
 	if cap(p.b) > largeInput {
-		p.b = nil
+		p.b, p.marks = nil, nil
 	}
 	p.b = append(append(p.b[:0], data...), padding...)
 	ev.Reset()
-	s := newScanner(p.b)
+	s := p.scanner()
 	audit := false
 	if s.peek() == '{' {
 		audit = s.event(ev)
@@ -49,6 +51,16 @@ func (p *Parser) ParseJSON(data []byte, ev *Event) error {
 		return ErrNotAudit
 	}
 	return nil
+}
+
+// scanner returns a scanner of p.b.
+func (p *Parser) scanner() scanner {
+	if !marking {
+		return newScanner(p.b, nil)
+	}
+	p.b = slices.Grow(p.b, 63) // marks are of 64 bytes each
+	p.marks = mark(p.marks, p.b[:(len(p.b)+63)/64*64])
+	return newScanner(p.b, p.marks)
 }
 
 // event reads an object and reports whether it is an event.

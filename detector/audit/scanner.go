@@ -14,13 +14,14 @@ import (
 //
 // From where it meets broken text on, bad is set and there is nothing more.
 type scanner struct {
-	b     []byte // the text and padding behind it
-	n     int    // length of the text
-	slash int    // offset of the next backslash, n if there is none
-	at    int    // offset of the next byte
-	open  int    // objects and arrays that were entered and not left
-	fresh bool   // one was entered just now
-	guess int    // index into order of the key that is likely next
+	b     []byte  // the text and padding behind it
+	marks []marks // of b, nil where there are none
+	n     int     // length of the text
+	slash int     // offset of the next backslash, n if there is none
+	at    int     // offset of the next byte
+	open  int     // objects and arrays that were entered and not left
+	fresh bool    // one was entered just now
+	guess int     // index into order of the key that is likely next
 	bad   bool
 }
 
@@ -127,7 +128,7 @@ func (s *scanner) key() (key string, ok bool) {
 func (s *scanner) rawKey() (raw []byte, escaped, ok bool) {
 	// The API server writes no white space: in most cases this is ,"key":
 	if b, at := s.b, s.at; b[at] == ',' && !s.fresh && b[at+1] == '"' {
-		if end := quote(b, at+2); end < s.slash && b[end+1] == ':' {
+		if end := s.quote(at + 2); end < s.slash && b[end+1] == ':' {
 			s.at = end + 2
 			return b[at+2 : end : end], false, true
 		}
@@ -156,16 +157,18 @@ func (s *scanner) text() string {
 	return aliasOf(raw)
 }
 
-// newScanner returns a scanner of b, which ends in padding.
-func newScanner(b []byte) scanner {
-	n := len(b) - len(padding)
-	return scanner{b: b, n: n, slash: nextSlash(b, 0, n)}
+// newScanner returns a scanner of b, which ends in padding. m are the marks of b
+// and maybe more behind it, or nil.
+func newScanner(b []byte, m []marks) scanner {
+	s := scanner{b: b, marks: m, n: len(b) - len(padding)}
+	s.slash = s.nextSlash(0)
+	return s
 }
 
 // raw reads the string that is next, without its quotes, as it is written.
 func (s *scanner) raw() (raw []byte, escaped bool) {
 	from := s.at + 1
-	end := quote(s.b, from)
+	end := s.quote(from)
 	for end > s.slash {
 		if s.slash == s.n {
 			s.at, s.bad = s.n, true
@@ -174,9 +177,9 @@ func (s *scanner) raw() (raw []byte, escaped bool) {
 		// A backslash comes first. What is behind it belongs to the string.
 		escaped = true
 		at := s.slash + 2
-		s.slash = nextSlash(s.b, at, s.n)
+		s.slash = s.nextSlash(at)
 		if end < at {
-			end = quote(s.b, at)
+			end = s.quote(at)
 		}
 	}
 	s.at = end + 1

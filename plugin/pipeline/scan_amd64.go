@@ -1,18 +1,16 @@
 package pipeline
 
+import "golang.org/x/sys/cpu"
+
 // scanAVX2 returns the first of the offsets 0 to 64*k-1 where cret or .tok stands,
 // but for the e and the dot, which may be any byte, or -1; k is (n-3)/64.
 //
 //go:noescape
 func scanAVX2(p *byte, n int) int
 
-func hasAVX2() bool
-
-var avx2 = hasAVX2()
-
 // candidate returns the offset of the first "secrets", "token" or "Secret" in b, or -1.
 func candidate(b []byte) int {
-	if !avx2 {
+	if !cpu.X86.HasAVX2 {
 		return candidateGo(b)
 	}
 	// What scanAVX2 finds lies two bytes behind the s, or one before the t.

@@ -84,33 +84,3 @@ likely:
 	ADDQ SI, AX
 	MOVQ AX, ret+16(FP)
 	RET
-
-// func hasAVX2() bool
-//
-// The processor has AVX2 (leaf 7, EBX bit 5) and the system saves its registers
-// (leaf 1, ECX bits 27 and 28; XCR0 bits 1 and 2).
-TEXT ·hasAVX2(SB), NOSPLIT, $0-1
-	MOVB $0, ret+0(FP)
-	XORL AX, AX
-	CPUID
-	CMPL AX, $7
-	JLT no
-	MOVL $1, AX
-	XORL CX, CX
-	CPUID
-	ANDL $0x18000000, CX
-	CMPL CX, $0x18000000
-	JNE no
-	XORL CX, CX
-	XGETBV
-	ANDL $6, AX
-	CMPL AX, $6
-	JNE no
-	MOVL $7, AX
-	XORL CX, CX
-	CPUID
-	SHRL $5, BX
-	ANDL $1, BX
-	MOVB BX, ret+0(FP)
-no:
-	RET

@@ -1,0 +1,37 @@
+#include "textflag.h"
+
+// func markBlocks(dst *marks, p *byte, blocks int)
+TEXT ·markBlocks(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ p+8(FP), SI
+	MOVQ blocks+16(FP), CX
+	MOVL $0x22, AX
+	VMOVQ AX, X8
+	VPBROADCASTB X8, Y8 // quote
+	MOVL $0x5c, AX
+	VMOVQ AX, X9
+	VPBROADCASTB X9, Y9 // backslash
+
+block:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPCMPEQB Y0, Y8, Y2
+	VPCMPEQB Y1, Y8, Y3
+	VPCMPEQB Y0, Y9, Y4
+	VPCMPEQB Y1, Y9, Y5
+	VPMOVMSKB Y2, AX
+	VPMOVMSKB Y3, BX
+	VPMOVMSKB Y4, DX
+	VPMOVMSKB Y5, R8
+	SHLQ $32, BX
+	SHLQ $32, R8
+	ORQ BX, AX
+	ORQ R8, DX
+	MOVQ AX, (DI)
+	MOVQ DX, 8(DI)
+	ADDQ $64, SI
+	ADDQ $16, DI
+	DECQ CX
+	JNZ block
+	VZEROUPPER
+	RET
