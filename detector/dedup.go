@@ -20,15 +20,15 @@ import (
 type dedup struct {
 	mu   sync.Mutex
 	seed uint64 // random, so that nobody can make keys collide
-	cur  *keySet
-	old  *keySet
+	keys keySets
+	cur  int // the set of the newer generation; the other is that before
 }
 
 // dedupSize is how many requests a generation holds. Two are kept.
 const dedupSize = 1 << 15
 
 func newDedup() *dedup {
-	return &dedup{seed: rand.Uint64(), cur: new(keySet), old: new(keySet)}
+	return &dedup{seed: rand.Uint64()}
 }
 
 // seen reports whether the request was there before, and remembers it.
@@ -36,15 +36,15 @@ func (d *dedup) seen(ev *audit.Event) bool {
 	key := d.key(ev)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.cur.has(key) {
+	if d.keys.has(d.cur, key) {
 		return true
 	}
-	before := d.old.has(key)
-	if d.cur.n >= dedupSize {
-		d.old, d.cur = d.cur, d.old
-		d.cur.reset()
+	before := d.keys.has(1-d.cur, key)
+	if d.keys.n[d.cur] >= dedupSize {
+		d.cur = 1 - d.cur
+		d.keys.reset(d.cur)
 	}
-	d.cur.add(key)
+	d.keys.add(d.cur, key)
 	return before
 }
 
@@ -53,7 +53,7 @@ func (d *dedup) judged(ev *audit.Event) bool {
 	key := d.key(ev)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.cur.has(key) || d.old.has(key)
+	return d.keys.has(d.cur, key) || d.keys.has(1-d.cur, key)
 }
 
 // key identifies a request. It is never 0.

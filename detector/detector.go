@@ -190,7 +190,7 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	st[history.DimSource] = p.Sets[history.DimSource].Status(b, a.Source.Key, "", a.Time)
 	st[history.DimClient] = p.Sets[history.DimClient].Status(b, c.ClientKey, c.ClientText, a.Time)
 	if a.Namespace != "" {
-		st[history.DimNamespace] = p.Sets[history.DimNamespace].Status(b, access.Key(a.Namespace), a.Namespace, a.Time)
+		st[history.DimNamespace] = p.Sets[history.DimNamespace].Status(b, a.NamespaceKey, a.Namespace, a.Time)
 	}
 	if a.Class == access.Node {
 		d.askNodes(c)
@@ -259,7 +259,7 @@ func (d *Detector) teach(c *rule.Case, sh *history.Shard, severity rule.Severity
 	}
 	d.learn(c, history.DimClient, c.ClientKey, flagged[history.DimClient])
 	if a.Namespace != "" && a.Action != access.Mint {
-		d.learn(c, history.DimNamespace, access.Key(a.Namespace), flagged[history.DimNamespace])
+		d.learn(c, history.DimNamespace, a.NamespaceKey, flagged[history.DimNamespace])
 	}
 	for i := range c.Lessons {
 		l := &c.Lessons[i]

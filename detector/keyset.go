@@ -1,51 +1,55 @@
 package detector
 
-// keySet is a set of hashes, none of which is 0. It takes half the time of a map:
-// the hashes need no hashing, and what is looked for lies in one place. The zero
-// value is empty and ready.
-type keySet struct {
-	slots []uint64 // a power of two of them, at most half in use; 0 is a free one
-	n     int
+// keySets are two sets of hashes, none of which is 0. They take half the time of
+// maps: the hashes need no hashing, and what is looked for in both lies in one
+// place. The zero value is two empty sets.
+type keySets struct {
+	slots [][2]uint64 // a power of two of them, at most half in use by each set; 0 is a free one
+	n     [2]int
 }
 
-// slot returns where key is or would be.
-func (s *keySet) slot(key uint64) *uint64 {
+// slot returns where key of a set is or would be.
+func (s *keySets) slot(set int, key uint64) *uint64 {
 	mask := uint64(len(s.slots) - 1)
 	for i := key; ; i++ {
-		if p := &s.slots[i&mask]; *p == key || *p == 0 {
+		if p := &s.slots[i&mask][set&1]; *p == key || *p == 0 {
 			return p
 		}
 	}
 }
 
-func (s *keySet) has(key uint64) bool { return s.n > 0 && *s.slot(key) == key }
+func (s *keySets) has(set int, key uint64) bool { return s.n[set] > 0 && *s.slot(set, key) == key }
 
-func (s *keySet) add(key uint64) {
-	if 2*s.n >= len(s.slots) {
+func (s *keySets) add(set int, key uint64) {
+	if 2*s.n[set] >= len(s.slots) {
 		old := s.slots
-		s.slots = make([]uint64, max(2*len(old), 64))
-		for _, k := range old {
-			if k != 0 {
-				*s.slot(k) = k
+		s.slots = make([][2]uint64, max(2*len(old), 64))
+		for _, keys := range old {
+			for set, k := range keys {
+				if k != 0 {
+					*s.slot(set, k) = k
+				}
 			}
 		}
 	}
-	if p := s.slot(key); *p == 0 {
+	if p := s.slot(set, key); *p == 0 {
 		*p = key
-		s.n++
+		s.n[set]++
 	}
 }
 
-// reset empties the set and keeps its memory.
-func (s *keySet) reset() {
-	clear(s.slots)
-	s.n = 0
+// reset empties a set and keeps its memory.
+func (s *keySets) reset(set int) {
+	for i := range s.slots {
+		s.slots[i][set] = 0
+	}
+	s.n[set] = 0
 }
 
-// each calls f for all keys.
-func (s *keySet) each(f func(key uint64)) {
-	for _, k := range s.slots {
-		if k != 0 {
+// each calls f for all keys of a set.
+func (s *keySets) each(set int, f func(key uint64)) {
+	for i := range s.slots {
+		if k := s.slots[i][set]; k != 0 {
 			f(k)
 		}
 	}

@@ -5,32 +5,36 @@ import (
 	"testing"
 )
 
-func TestKeySet(t *testing.T) {
+func TestKeySets(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var s keySet
-	want := map[uint64]bool{}
-	for i := range 20000 {
-		// Near each other too, so that places are contended.
+	var s keySets
+	want := [2]map[uint64]bool{{}, {}}
+	for i := range 40000 {
+		set := r.IntN(2)
+		// Near each other too, so that places are contended, and in both sets.
 		key := r.Uint64()>>(r.IntN(60)) | 1
-		if s.has(key) != want[key] {
-			t.Fatalf("key %#x: %v", key, s.has(key))
+		if s.has(set, key) != want[set][key] {
+			t.Fatalf("key %#x: %v", key, s.has(set, key))
 		}
-		s.add(key)
-		want[key] = true
-		if !s.has(key) || s.n != len(want) {
-			t.Fatalf("key %#x is lost, or %d keys are not %d", key, s.n, len(want))
+		s.add(set, key)
+		want[set][key] = true
+		if !s.has(set, key) || s.n[set] != len(want[set]) {
+			t.Fatalf("key %#x is lost, or %d keys are not %d", key, s.n[set], len(want[set]))
 		}
 		if i%7000 == 6999 {
-			s.each(func(key uint64) {
-				if !want[key] {
+			s.each(set, func(key uint64) {
+				if !want[set][key] {
 					t.Fatalf("key %#x was never added", key)
 				}
-				delete(want, key)
+				delete(want[set], key)
 			})
-			if len(want) > 0 {
-				t.Fatalf("%d keys are missing", len(want))
+			if len(want[set]) > 0 {
+				t.Fatalf("%d keys are missing", len(want[set]))
 			}
-			s.reset()
+			s.reset(set)
+			if other := 1 - set; s.n[other] != len(want[other]) {
+				t.Fatal("the other set has changed")
+			}
 		}
 	}
 }

@@ -90,9 +90,9 @@ func (m *Memory) Last(emit history.Emit) {
 	d := m.dedup
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for key, generation := range map[string]*keySet{keyNewest: d.cur, keyBefore: d.old} {
+	for key, generation := range map[string]int{keyNewest: d.cur, keyBefore: 1 - d.cur} {
 		b := binary.LittleEndian.AppendUint64(nil, d.seed)
-		generation.each(func(k uint64) { b = binary.LittleEndian.AppendUint64(b, k) })
+		d.keys.each(generation, func(k uint64) { b = binary.LittleEndian.AppendUint64(b, k) })
 		emit(requests, key, b)
 	}
 }
@@ -123,14 +123,13 @@ func (r *Restorer) Add(table history.Table, key string, value []byte) error {
 			return fmt.Errorf("%s %q: %d bytes", table, key, len(value))
 		}
 		d.seed = binary.LittleEndian.Uint64(value)
-		generation := new(keySet)
-		for value = value[8:]; len(value) > 0; value = value[8:] {
-			generation.add(max(binary.LittleEndian.Uint64(value), 1))
+		generation := d.cur
+		if key == keyBefore {
+			generation = 1 - d.cur
 		}
-		if key == keyNewest {
-			d.cur = generation
-		} else {
-			d.old = generation
+		d.keys.reset(generation)
+		for value = value[8:]; len(value) > 0; value = value[8:] {
+			d.keys.add(generation, max(binary.LittleEndian.Uint64(value), 1))
 		}
 		m.stale = append(m.stale, key)
 		return nil

@@ -63,9 +63,10 @@ type Access struct {
 	// Informer: asked in the way of client-go's reflector, which keeps a cache.
 	Informer bool
 
-	Namespace string
-	Name      string
-	Object    uint64 // identifies namespace and name; for Bulk the namespace's collection
+	Namespace    string
+	NamespaceKey uint64 // Key of it
+	Name         string
+	Object       uint64 // identifies namespace and name; for Bulk the namespace's collection
 }
 
 // Judged says whether an event is one of those that are judged: core secrets,
@@ -108,6 +109,7 @@ func (a *Access) From(ev *audit.Event, s *Sources, cs *Clients) bool {
 	if a.Class.InCluster() {
 		a.ClientKey, a.ClientText = c.bareKey, c.bareText
 	}
+	a.NamespaceKey = Key(a.Namespace)
 	a.Object = ObjectKey(a.Namespace, a.Name)
 	return true
 }

@@ -33,7 +33,7 @@ func (newNamespace) Judge(c *Case) {
 		return
 	}
 	c.Flagged[history.DimNamespace] = true
-	c.Find(Low, access.Key(c.Namespace), repeat)
+	c.Find(Low, c.NamespaceKey, repeat)
 	c.Say("namespace ")
 	c.SayText(c.Namespace)
 	c.sayNovelty(history.DimNamespace, repeat)

@@ -54,7 +54,7 @@ func (c *Case) readsAll() bool {
 
 // burst counts one more object and judges the count.
 func (c *Case) burst(b *history.Burst, class *history.Shared, did string) bool {
-	count, namespaces := b.Note(c.Object, access.Key(c.Namespace), c.Time, c.Settings.BurstWindow)
+	count, namespaces := b.Note(c.Object, c.NamespaceKey, c.Time, c.Settings.BurstWindow)
 	bounds := &c.Store.Bounds
 	habit := b.Habit()
 	if class != nil {
@@ -142,7 +142,7 @@ func (c *Case) strange() {
 		return
 	}
 	b := &c.Store.Bounds
-	count, _ := c.P.Strange.Note(c.Object, access.Key(c.Namespace), c.Time, b.Probation)
+	count, _ := c.P.Strange.Note(c.Object, c.NamespaceKey, c.Time, b.Probation)
 	limit := 2 * c.Settings.BurstCount
 	if count < limit {
 		return
