@@ -14,7 +14,7 @@ import (
 )
 
 // unreachable is how npm says that it does not reach its registry.
-var unreachable = regexp.MustCompile(`ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED`)
+var unreachable = regexp.MustCompile(`E4(01|03|07)|E5[0-9][0-9]|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED`)
 
 // TestPublishedTypes compiles the Grafana dashboard and the index template as
 // constants of the types that Grafana and Elasticsearch publish (schemas/).

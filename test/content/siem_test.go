@@ -159,7 +159,8 @@ func titleOf(id string) string {
 }
 
 // TestAlertRules checks the structure of alert rules, and of the queries what can
-// be checked without their languages. validate/ parses those for Prometheus.
+// be checked without their languages. validate/ parses those for Prometheus, logql/
+// those for Loki.
 func TestAlertRules(t *testing.T) {
 	for _, name := range []string{"prometheus/alerts.yaml", "loki/rules.yaml"} {
 		seen := map[string]bool{}
