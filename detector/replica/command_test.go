@@ -187,7 +187,7 @@ func TestWishesOfRunningReplicas(t *testing.T) {
 		await(t, "forgetting", func() bool { return !holds(m.h.Memory(), "bob") })
 	}
 	// And who writes records does not bring it back.
-	require.NoError(t, members[0].h.l.saveOnce(ctx))
+	require.NoError(t, members[0].h.l.saveOnce(ctx, false))
 	again, err := c.Load(ctx)
 	require.NoError(t, err)
 	require.True(t, holds(again.Memory, "alice"))
@@ -214,4 +214,20 @@ func TestWishOfAShorterWindow(t *testing.T) {
 	left, err = server.Do("PTTL", c.store.keys.log())
 	require.NoError(t, err)
 	require.Positive(t, left)
+}
+
+// What is there is also read from a server that takes nothing more.
+func TestLoadFromAFullServer(t *testing.T) {
+	ctx := context.Background()
+	server := redistest.Start(t)
+	c := newClient(t, server.URL())
+	require.NoError(t, c.Create(ctx, learnt(t, "alice")))
+	_, err := server.Do("CONFIG", "SET", "maxmemory", "1000")
+	require.NoError(t, err)
+	of, err := c.Load(ctx)
+	require.NoError(t, err)
+	require.True(t, holds(of.Memory, "alice"))
+	require.ErrorContains(t, c.Forget(ctx, of, "alice", ""), "OOM")
+	m := newMember(t, server.URL())
+	require.True(t, holds(m.h.Memory(), "alice"))
 }
