@@ -37,7 +37,7 @@ func newDurations() *durations {
 			fmt.Sprintf("How long judging one event took, without parsing it; one in %d is measured.", pipeline.DecisionSample),
 			prometheus.ExponentialBuckets(250e-9, 2, 14)), // to 2 ms
 		store: histogram(storeDuration, "How long operations on the store of the history took.",
-			prometheus.ExponentialBuckets(250e-6, 4, 9), "store", "operation"), // to 16 s
+			prometheus.ExponentialBuckets(100e-6, 3, 12), "store", "operation"), // to 18 s
 	}
 }
 

@@ -4,18 +4,15 @@ import (
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/measure"
 	"github.com/secretwatch/secretwatch/plugin/chunk"
 )
-
-// Observer takes the lengths of operations. A prometheus.Histogram is one. Safe
-// for concurrent use.
-type Observer interface{ Observe(seconds float64) }
 
 // Metrics is what is measured only for those who want to see it. With it, records
 // are counted in all chunks.
 type Metrics struct {
-	ChunkTime    Observer // of whole calls of Process
-	DecisionTime Observer // of judging one event, see DecisionSample
+	ChunkTime    measure.Observer // of whole calls of Process
+	DecisionTime measure.Observer // of judging one event, see DecisionSample
 }
 
 // DecisionSample is the number of judged events of which one is timed: reading

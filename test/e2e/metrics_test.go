@@ -21,6 +21,7 @@ import (
 
 	"github.com/secretwatch/secretwatch/plugin/forward/forwardtest"
 	"github.com/secretwatch/secretwatch/plugin/metrics/metricstest"
+	"github.com/secretwatch/secretwatch/test/redistest"
 )
 
 // startHost runs the filter in a loader host that prints each chunk at once. Lines
@@ -293,6 +294,51 @@ func TestHostMetricsInstances(t *testing.T) {
 	if n := host.count("[ warn]"); n != 1 || !strings.Contains(host.stderr.String(), "another instance has it at 127.0.0.1:"+port) {
 		t.Errorf("want one warning: %s", host.stderr.String())
 	}
+}
+
+// A shared history: round trips, the circuit breaker, and verdicts without others.
+func TestHostMetricsRedis(t *testing.T) {
+	server := redistest.Start(t)
+	rec := loadRecorded(t)
+	lines := rec.lines[:len(rec.lines)/100*100]
+	port := freePort(t)
+	host, in := startHost(t, "v5", "--prop", "metrics_listen=127.0.0.1:"+port, "--prop", "learning_period=0", "--prop", "redis_url="+server.URL())
+	feed := func(from, to int) {
+		io.WriteString(in, strings.Join(lines[from:to], "\n")+"\n")
+		host.await("records", func() bool { return host.stdout.lines() == to })
+	}
+	const labels = `name="secretwatch.0",plugin="filter"`
+	shared := func(name string) string { return "secretwatch_shared_" + name + "_total{" + labels + "}" }
+	const available = `secretwatch_store_available{` + labels + `,store="redis"}`
+	const pending = `secretwatch_store_pending{` + labels + `,store="redis"}`
+	const half = 3000
+	feed(0, half)
+	got := scrape(t, port)
+	trips, waits := got[shared("round_trips")], got[shared("waits")]
+	if got[available] != 1 || trips == 0 || waits == 0 || waits > half/100 || got[shared("observations_sent")] == 0 ||
+		got[`secretwatch_store_operation_duration_seconds{name="secretwatch.0",operation="exchange",plugin="filter",store="redis"}`] == 0 {
+		t.Errorf("%v round trips, %v chunks waited: %v", trips, waits, got)
+	}
+	if n := got[shared("degraded_verdicts")]; n != 0 {
+		t.Errorf("%v degraded verdicts", n)
+	}
+	server.Freeze()
+	feed(half, len(lines))
+	got = scrape(t, port)
+	degraded := strings.Count(host.stdout.String(), `"history":"degraded"`)
+	if got[available] != 0 || degraded == 0 || got[shared("degraded_verdicts")] < float64(degraded) {
+		t.Errorf("%d degraded verdicts came out: %v", degraded, got)
+	}
+	server.Thaw()
+	host.await("recovery", func() bool {
+		got = scrape(t, port)
+		return got[available] == 1 && got[pending] == 0
+	})
+	if got[`secretwatch_store_failures_total{name="secretwatch.0",operation="exchange",plugin="filter",store="redis"}`] == 0 {
+		t.Error("nothing failed")
+	}
+	in.Close()
+	<-host.ended
 }
 
 // Where the port is taken, the filter works as ever.
