@@ -98,7 +98,10 @@ func startEngine(t *testing.T, yaml string, plugins ...string) *engine {
 // then.
 func (e *engine) run() {
 	e.t.Helper()
-	e.cmd.Stdout, e.cmd.Stderr = &e.stdout, &e.stderr
+	if e.cmd.Stdout == nil {
+		e.cmd.Stdout = &e.stdout
+	}
+	e.cmd.Stderr = &e.stderr
 	if err := e.cmd.Start(); err != nil {
 		e.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@
 #include <strings.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ static struct {
     int envelope;               /* print time and metadata too */
     int quiet;                  /* print nothing */
     int flush;                  /* print each chunk at once */
+    int dialog;                 /* chunks end at empty lines, and are answered at once */
     int fork_after_load;
     int help;
     int threads;
@@ -81,6 +83,9 @@ static void usage(FILE *to)
             "  --envelope              print [[time, metadata], map]\n"
             "  --quiet                 print no records\n"
             "  --flush                 print the records of a chunk before the next is read\n"
+            "  --dialog                also end a chunk at an empty line, of which there may be several;\n"
+            "                          its records are printed at once, and behind them a line\n"
+            "                          {\"nanoseconds\":N} that says how long the filter took\n"
             "  --threads N             call the filter from N threads; order is lost\n"
             "  --reload-every N        reload after every N chunks; one thread only\n"
             "  --repeat N              read the files N times\n"
@@ -346,6 +351,12 @@ static long read_chunk(struct buffer *chunk)
         if (len > 0 && line[len - 1] == '\n') {
             len--;
         }
+        if (opt.dialog && len == 0) {
+            if (count > 0) {
+                break;
+            }
+            continue;
+        }
         add_record(chunk, line, (size_t) len);
         count++;
     }
@@ -380,7 +391,9 @@ static void run_chunk(const struct buffer *chunk, long count, char *stack)
     size_t size = chunk->len;
     int i, changed = 0;
     long returned;
+    struct timespec began, ended;
 
+    clock_gettime(CLOCK_MONOTONIC, &began);
     for (i = 0; i < instance_count && size > 0; i++) {
         struct call c = { .ins = &instances[i], .data = data, .size = size };
 
@@ -397,6 +410,7 @@ static void run_chunk(const struct buffer *chunk, long count, char *stack)
             fail(4, "the filter returned neither modified nor no touch", instances[i].name);
         }
     }
+    clock_gettime(CLOCK_MONOTONIC, &ended);
     if (opt.raw) {
         returned = 0;
         count = 0;
@@ -404,6 +418,12 @@ static void run_chunk(const struct buffer *chunk, long count, char *stack)
     }
     else {
         returned = print_records(data, size, &text);
+    }
+    if (opt.dialog) {
+        char took[64];
+
+        buffer_add(&text, took, (size_t) snprintf(took, sizeof(took), "{\"nanoseconds\":%lld}\n",
+                   (ended.tv_sec - began.tv_sec) * 1000000000LL + ended.tv_nsec - began.tv_nsec));
     }
     pthread_mutex_lock(&writing);
     if (returned < 0) {
@@ -419,7 +439,7 @@ static void run_chunk(const struct buffer *chunk, long count, char *stack)
     if (!opt.quiet && fwrite(text.data, 1, text.len, stdout) != text.len) {
         fail(1, "stdout", strerror(errno));
     }
-    if (opt.flush && fflush(stdout) != 0) {
+    if ((opt.flush || opt.dialog) && fflush(stdout) != 0) {
         fail(1, "stdout", strerror(errno));
     }
     pthread_mutex_unlock(&writing);
@@ -498,6 +518,7 @@ static void parse_options(int argc, char **argv)
         { "envelope", no_argument, &opt.envelope, 1 },
         { "quiet", no_argument, &opt.quiet, 1 },
         { "flush", no_argument, &opt.flush, 1 },
+        { "dialog", no_argument, &opt.dialog, 1 },
         { "daemon", no_argument, &opt.fork_after_load, 1 },
         { "threads", required_argument, NULL, 't' },
         { "reload-every", required_argument, NULL, 'r' },
