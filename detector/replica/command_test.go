@@ -197,6 +197,36 @@ func TestWishesOfRunningReplicas(t *testing.T) {
 	require.ErrorIs(t, c.Approve(ctx, of, "alice", ""), ErrReplaced)
 }
 
+// Whoever reads the history again does not bring back what was forgotten, nor
+// count twice what it sent itself.
+func TestReadingAgainAddsNothing(t *testing.T) {
+	server := redistest.Start(t)
+	a, b := newMember(t, server.URL()), newMember(t, server.URL())
+	trained(t, a, b)
+	a.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards))
+	settle(t, a, b)
+	c := newClient(t, server.URL())
+	of, err := c.Load(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.Forget(t.Context(), of, "alice", "203.0.113.1"))
+	settle(t, a, b)
+	require.NotContains(t, counts(a.h.Memory(), "alice"), "203.0.113.1")
+	require.NoError(t, a.h.l.join(t.Context()))
+	require.NotContains(t, counts(a.h.Memory(), "alice"), "203.0.113.1")
+	require.Equal(t, counts(a.h.Memory(), "bob"), counts(b.h.Memory(), "bob"))
+}
+
+// counts are how often the values of a user were seen.
+func counts(m *detector.Memory, user string) map[string]uint32 {
+	all := map[string]uint32{}
+	m.Store().View(user, func(p *history.Principal) {
+		for d := range p.Sets {
+			p.Sets[d].Each(func(v *history.Value) { all[v.Text] = v.Count })
+		}
+	})
+	return all
+}
+
 // A client does not bring the end of a history forward.
 func TestWishOfAShorterWindow(t *testing.T) {
 	ctx := context.Background()

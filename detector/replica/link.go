@@ -135,8 +135,12 @@ func (l *link) adopt(m *detector.Memory, h head, at string) {
 	}
 	if d, err := detector.NewWith(l.cfg, m); err == nil {
 		l.mu.Lock()
-		for _, e := range l.outbox.sent {
-			l.learn(m, d, &entry{observed: string(e.entry)})
+		// What was sent is in the log that was read, or in the records, together with
+		// what was wished since, unless it is another history now.
+		if h.epoch != l.epoch {
+			for _, e := range l.outbox.sent {
+				l.learn(m, d, &entry{observed: string(e.entry)})
+			}
 		}
 		for _, e := range l.outbox.entries {
 			l.learn(m, d, &entry{observed: string(e)})
