@@ -35,6 +35,9 @@ func (l *link) follow() {
 			continue
 		}
 		entries, err := l.store.next(l.context, at)
+		if errors.Is(err, errGap) {
+			l.lookAfter() // who sends reads the history again
+		}
 		if err != nil {
 			// Whether the server answers is for those to say who send.
 			if !l.rest(followPause) {
@@ -46,8 +49,11 @@ func (l *link) follow() {
 	}
 }
 
+// errGap is the error for a log that does not go back to where it was read last.
+var errGap = errors.New("the log begins later")
+
 // next returns the entries after one of the log, or none if there was none for a
-// while.
+// while, or errGap.
 func (s *store) next(ctx context.Context, at string) (entries []entry, err error) {
 	ctx, cancel := context.WithTimeout(ctx, followBlock+connectTimeout)
 	defer cancel()
@@ -65,7 +71,16 @@ func (s *store) next(ctx context.Context, at string) (entries []entry, err error
 			entries = append(entries, entryOf(m))
 		}
 	}
-	return entries, nil
+	if len(entries) == 0 || at == begin {
+		return entries, nil
+	}
+	// Asked after reading: as long as the log goes back to at, none in between is
+	// gone.
+	held, err := s.follower.XRange(ctx, s.keys.log(), at, at).Result()
+	if err == nil && len(held) == 0 {
+		err = errGap
+	}
+	return entries, err
 }
 
 // followed learns from entries that were read after at, unless the place in the
