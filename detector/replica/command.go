@@ -122,7 +122,10 @@ func (c *Client) wish(ctx context.Context, of *Copy, field, principal, value str
 	if err == nil && !done {
 		return ErrReplaced
 	}
-	return inTime(err)
+	if err = inTime(err); errors.Is(err, errNoAnswer) {
+		err = fmt.Errorf("%w; it may be done nevertheless, and may be asked for again", err)
+	}
+	return err
 }
 
 // Create begins a history with the records that write emits, at once and as a
@@ -187,11 +190,13 @@ func (c *Client) fill(ctx context.Context, generation string, write func(emit hi
 	return m.Store().Since(), nil
 }
 
+var errNoAnswer = errors.New("no answer in time")
+
 // inTime explains an error that is a lack of an answer.
 func inTime(err error) error {
 	var slow net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout() {
-		return fmt.Errorf("no answer in time (%w)", err)
+		return fmt.Errorf("%w (%w)", errNoAnswer, err)
 	}
 	return err
 }

@@ -227,6 +227,25 @@ func counts(m *detector.Memory, user string) map[string]uint32 {
 	return all
 }
 
+func TestWishWhoseAnswerIsLost(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	c := newClient(t, proxy.URL())
+	require.NoError(t, c.Create(t.Context(), learnt(t, "alice")))
+	of, err := c.Load(t.Context())
+	require.NoError(t, err)
+	// The script is there, and so is a connection.
+	require.NoError(t, c.Approve(t.Context(), of, "alice", ""))
+	proxy.LoseAnswers()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	require.ErrorContains(t, c.Forget(ctx, of, "alice", ""), "no answer in time (")
+	proxy.Pass()
+	of, err = c.Load(t.Context())
+	require.NoError(t, err)
+	require.False(t, holds(of.Memory, "alice"))
+}
+
 // A client does not bring the end of a history forward.
 func TestWishOfAShorterWindow(t *testing.T) {
 	ctx := context.Background()
