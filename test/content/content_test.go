@@ -319,3 +319,22 @@ func beside(t testing.TB, name string) []byte {
 	}
 	return read(t, path)
 }
+
+// fluentBitImage finds references to the official image.
+var fluentBitImage = regexp.MustCompile(`cr\.fluentbit\.io/fluent/fluent-bit:[^\s}"']+`)
+
+// TestOneFluentBit: manifests, compose file, Dockerfile and `make image` name one
+// version of Fluent Bit.
+func TestOneFluentBit(t *testing.T) {
+	names := append(files(t, ".yaml", ".md"), filepath.Join(conf, "image/Dockerfile"), "../../scripts/image.sh")
+	found := map[string][]string{}
+	for _, name := range names {
+		for _, image := range fluentBitImage.FindAllString(string(read(t, name)), -1) {
+			found[image] = append(found[image], name)
+		}
+	}
+	require.Len(t, found, 1, "%v", found)
+	for _, in := range found {
+		require.GreaterOrEqual(t, len(in), 5)
+	}
+}
