@@ -198,3 +198,22 @@ func TestCloseDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
 	require.Less(t, time.Since(began), 5*time.Second)
 	server.Thaw()
 }
+
+// A connection that was closed while it was idle keeps nobody from asking, also
+// where that shows only once it is used, as behind a proxy.
+func TestConnectionClosedMeanwhile(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	a, b := newMember(t, proxy.URL()), newMember(t, proxy.URL())
+	trained(t, a, b)
+	for i := range 5 {
+		_, _ = server.Do("CLIENT", "KILL", "TYPE", "normal") // this connection too
+		for _, m := range []*member{a, b} {
+			v := m.look(accessAt("alice", fmt.Sprintf("203.0.113.%d", i), kubectl, "a", "b", afterwards+i))
+			require.Contains(t, v.Rules, "new-source-ip")
+			require.Equal(t, "complete", v.History)
+			require.Equal(t, m == a, v.First)
+		}
+	}
+	require.Zero(t, a.log.count("warn")+b.log.count("warn"))
+}

@@ -3,7 +3,9 @@ package replica
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
+	"syscall"
 	"time"
 )
 
@@ -117,11 +119,13 @@ func (l *link) flush() {
 	}
 	ctx, cancel := context.WithTimeout(l.context, l.o.Timeout)
 	defer cancel()
-	status, err := "", error(nil)
-	for {
-		if status, err = l.exchange(ctx, batch, requests); err != nil || status != statusMore {
-			break
-		}
+	status, err := l.exchange(ctx, batch, requests)
+	if lost(err) {
+		// The connection was closed while nobody used it. Who asks still waits.
+		status, err = l.exchange(ctx, batch, requests)
+	}
+	for err == nil && status == statusMore {
+		status, err = l.exchange(ctx, batch, requests)
 	}
 	if err == nil && status == statusOK {
 		if more {
@@ -143,6 +147,12 @@ func (l *link) flush() {
 		return
 	}
 	wake(l.telling)
+}
+
+// lost says whether an error is that a connection ended, rather than the server's
+// answer or the lack of one.
+func lost(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // find finds the place in the log again after an exchange that could not.
