@@ -1,9 +1,12 @@
 package pipeline
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/secretwatch/secretwatch/detector/rule"
 )
@@ -49,6 +52,19 @@ func TestMetrics(t *testing.T) {
 		if took <= 0 || took > 60 {
 			t.Errorf("took %v s", took)
 		}
+	}
+}
+
+// Measuring allocates nothing.
+func TestMetricsAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("with the race detector pools forget at random")
+	}
+	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"})
+	p := newPipeline(t, func(o *Options) { o.Metrics = &Metrics{ChunkTime: histogram, DecisionTime: histogram} })
+	in := bytes.Repeat(append(logRecord("x"), logRecord(event("alice"))...), DecisionSample)
+	if n := testing.AllocsPerRun(100, func() { p.Process(in, alloc) }); n != 0 {
+		t.Fatalf("%v allocations", n)
 	}
 }
 
