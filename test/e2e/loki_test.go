@@ -267,7 +267,7 @@ func (l *loki) checkDashboard(t *testing.T, findings []verdict) {
 		seen++
 		for show, keep := range map[string]func(verdict) bool{"true": isFirst, "true|false": func(verdict) bool { return true }} {
 			end := time.Now().Add(time.Minute).Truncate(time.Minute)
-			fill := strings.NewReplacer("$job", "secretwatch", "$severity", "(low|medium|high|critical)", "$first", show, "$user", ".*",
+			fill := strings.NewReplacer("$job", "secretwatch", "$cluster", ".*", "$severity", "(low|medium|high|critical)", "$first", show, "$user", ".*",
 				"$__range", "1h", "$__interval", "1m")
 			query := url.Values{"query": {fill.Replace(p.Targets[0].Expr)}, "limit": {"5000"}}
 			path := "/loki/api/v1/query"
@@ -306,7 +306,7 @@ func (a *answer) lines(t *testing.T) map[string]float64 {
 			}
 		}
 		for name := range r.Stream {
-			if name != "severity" && !strings.HasPrefix(name, "secretwatch_") {
+			if name != "severity" && name != "cluster" && !strings.HasPrefix(name, "secretwatch_") {
 				t.Errorf("a column %s", name)
 			}
 		}
@@ -368,7 +368,7 @@ func (l *loki) checkAlerts(t *testing.T, findings []verdict) {
 				continue
 			}
 			name := a.Labels["alertname"]
-			if !strings.Contains(a.Annotations["summary"], a.Labels["secretwatch_user"]) || strings.Contains(fmt.Sprint(a.Annotations), "<no value>") {
+			if !strings.Contains(a.Annotations["summary"], a.Labels["secretwatch_user"]) || !strings.HasSuffix(a.Annotations["summary"], " in CLUSTER") || strings.Contains(fmt.Sprint(a.Annotations), "<no value>") {
 				t.Errorf("%s says %v", name, a.Annotations)
 			}
 			var labels []string

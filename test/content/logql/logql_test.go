@@ -79,7 +79,7 @@ func TestDashboard(t *testing.T) {
 		}
 	}
 	decode(t, "grafana/dashboard.json", &d)
-	fill := strings.NewReplacer("$job", "secretwatch", "$severity", "(low|high)", "$first", "true|false", "$user", ".*", "$__range", "1h", "$__interval", "1m")
+	fill := strings.NewReplacer("$job", "secretwatch", "$cluster", ".*", "$severity", "(low|high)", "$first", "true|false", "$user", ".*", "$__range", "1h", "$__interval", "1m")
 	n := 0
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
