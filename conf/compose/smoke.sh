@@ -3,11 +3,13 @@
 #   smoke.sh loki|elastic
 # Waits at most TIMEOUT seconds (300) for the services and the findings. Exit status
 # 0: the recorded attacks were found, with all severities; 1: not, or not in time, and
-# why; 2: wrong use. LOKI_URL, GRAFANA_URL, ELASTIC_URL, KIBANA_URL and ELASTIC_PASSWORD
-# are those of compose.yaml unless set; an empty GRAFANA_URL or KIBANA_URL is not asked.
+# why; 2: wrong use. LOKI_URL, PROMETHEUS_URL, GRAFANA_URL, ELASTIC_URL, KIBANA_URL and
+# ELASTIC_PASSWORD are those of compose.yaml unless set. Of these, an empty PROMETHEUS_URL,
+# GRAFANA_URL or KIBANA_URL is not asked.
 # Needs curl and jq.
 set -eu
 loki=${LOKI_URL:-http://127.0.0.1:3100}
+prometheus=${PROMETHEUS_URL-http://127.0.0.1:9090}
 grafana=${GRAFANA_URL-http://127.0.0.1:3000}
 elastic=${ELASTIC_URL:-http://127.0.0.1:9200}
 kibana=${KIBANA_URL-http://127.0.0.1:5601}
@@ -46,6 +48,7 @@ holds() {
 loki_ready() { [ "$(get "$loki/ready")" = ready ]; }
 grafana_ready() { holds '.database == "ok"' "$grafana/api/health"; }
 dashboard() { holds '.dashboard.panels | length > 0' "$grafana/api/dashboards/uid/secretwatch"; }
+counted() { holds '.data.result | length > 0' "$prometheus/api/v1/query?query=secretwatch_findings_total"; }
 elastic_ready() { holds '.status == "green" or .status == "yellow"' -u "elastic:$password" "$elastic/_cluster/health"; }
 kibana_ready() { holds '.status.overall.level == "available"' "$kibana/api/status"; }
 
@@ -91,4 +94,5 @@ elastic)
 	;;
 esac
 await "findings of each severity" complete "$service"
+[ "$service" != loki ] || [ -z "$prometheus" ] || await "Prometheus has counted findings" counted
 echo "$found"

@@ -55,6 +55,11 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.t.Errorf("query %s", q)
 		}
 		answer = s.vector()
+	case "GET /api/v1/query":
+		if q := r.URL.Query().Get("query"); q != "secretwatch_findings_total" {
+			s.t.Errorf("query %s", q)
+		}
+		answer = s.vector()
 	case "GET /api/health":
 		answer = map[string]string{"database": "ok"}
 	case "GET /api/dashboards/uid/secretwatch":
@@ -157,7 +162,7 @@ func (s *standIn) script(t *testing.T, name string, arguments string, env ...str
 		}
 	}
 	cmd := exec.Command(composeDir+"/"+name, strings.Fields(arguments)...)
-	cmd.Env = append(os.Environ(), "LOKI_URL="+s.URL, "GRAFANA_URL="+s.URL, "ELASTIC_URL="+s.URL, "KIBANA_URL="+s.URL,
+	cmd.Env = append(os.Environ(), "LOKI_URL="+s.URL, "PROMETHEUS_URL="+s.URL, "GRAFANA_URL="+s.URL, "ELASTIC_URL="+s.URL, "KIBANA_URL="+s.URL,
 		"ELASTIC_PASSWORD="+standInPassword, "KIBANA_PASSWORD=other", "CONTENT=../../conf/elastic", "TIMEOUT=60")
 	cmd.Env = append(cmd.Env, env...)
 	out, _ := cmd.CombinedOutput()
@@ -178,6 +183,8 @@ func (s *standIn) startCompose(t *testing.T, name string) *engine {
 	x.set(t, "http_port", freePort(t))
 	if strings.Contains(x.text, "http_passwd") {
 		x.set(t, "http_passwd", standInPassword)
+	} else {
+		x.set(t, "metrics_listen", "127.0.0.1:"+freePort(t))
 	}
 	return x.start(t)
 }

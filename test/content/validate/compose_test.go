@@ -11,6 +11,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/prometheus/config"
 	"github.com/stretchr/testify/require"
 )
 
@@ -58,7 +60,7 @@ func TestCompose(t *testing.T) {
 		configuration := string(read(t, "compose/fluent-bit-"+profile+".yaml"))
 		require.Contains(t, configuration, "  - "+library.Target+"/flb-filter_secretwatch.so\n")
 	}
-	f("loki", "recorded-log", "fluent-bit-loki", "loki", "grafana")
+	f("loki", "recorded-log", "fluent-bit-loki", "loki", "prometheus", "grafana")
 	f("elastic", "recorded-log", "fluent-bit-elastic", "elasticsearch", "elasticsearch-setup", "kibana", "kibana-setup")
 }
 
@@ -74,11 +76,27 @@ func TestComposeAddresses(t *testing.T) {
 		}
 		require.True(t, found, "%s publishes no port %s", service, port)
 		text := string(read(t, "compose/"+file))
-		require.Regexp(t, `(//|host: )`+service+`(:|\n +port: )`+port, text, file)
+		require.Regexp(t, `(//|"|host: )`+service+`(:|\n +port: )`+port, text, file)
 	}
 	f("loki", "fluent-bit-loki.yaml", "loki", "3100")
 	f("loki", "grafana/datasources.yaml", "loki", "3100")
+	f("loki", "grafana/datasources.yaml", "prometheus", "9090")
+	f("loki", "prometheus.yaml", "fluent-bit-loki", "2020")
 	f("elastic", "fluent-bit-elastic.yaml", "elasticsearch", "9200")
 	f("elastic", "elastic-setup.sh", "elasticsearch", "9200")
 	f("elastic", "elastic-setup.sh", "kibana", "5601")
+}
+
+// The configuration of Prometheus is one, by its own loader.
+func TestComposePrometheus(t *testing.T) {
+	c, err := config.LoadFile(filepath.Join(conf, "compose/prometheus.yaml"), false, promslog.NewNopLogger())
+	require.NoError(t, err)
+	require.Len(t, c.ScrapeConfigs, 2)
+	var mounted []string
+	for _, v := range loadCompose(t, "loki").Services["prometheus"].Volumes {
+		mounted = append(mounted, v.Target)
+	}
+	for _, rules := range c.RuleFiles {
+		require.Contains(t, mounted, "/etc/prometheus/"+filepath.Base(rules))
+	}
 }
