@@ -115,11 +115,15 @@ func survey(members []*member) (marks []float64, calm bool) {
 	return marks, true
 }
 
-// shareArgs are the options of a loader host that shares its history.
+// shareArgs are the options of a loader host that shares its history; more are
+// properties, or options if they begin with a dash.
 func shareArgs(url, port string, more ...string) []string {
 	args := []string{"--prop", "redis_url=" + url, "--prop", "cluster=" + sharedCluster, "--prop", "metrics_listen=127.0.0.1:" + port}
 	for _, p := range more {
-		args = append(args, "--prop", p)
+		if !strings.HasPrefix(p, "-") {
+			args = append(args, "--prop")
+		}
+		args = append(args, p)
 	}
 	return args
 }
