@@ -52,7 +52,7 @@ func Connect(o Options, cfg detector.Config) (*Client, error) {
 
 // Close ends all connections.
 func (c *Client) Close() error {
-	return errors.Join(c.store.client.Close(), c.store.follower.Close())
+	return c.store.close()
 }
 
 // Copy is a shared history as it was when it was read.

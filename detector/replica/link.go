@@ -52,6 +52,7 @@ type link struct {
 	order   sync.Mutex
 	settled *sync.Cond // on order: judging or flying changed
 	joined  bool
+	learned times // observations learnt from lately, by hash: what is sent twice counts once
 	head
 	rejoin  bool // the history is to be read anew
 	judging int  // sessions that were answered and have not ended
@@ -73,7 +74,7 @@ func newLink(o Options, cfg detector.Config) (*link, error) {
 	l.settled = sync.NewCond(&l.order)
 	l.memory.Track()
 	if l.detector, err = detector.NewWith(cfg, l.memory); err != nil {
-		return nil, errors.Join(err, s.client.Close())
+		return nil, errors.Join(err, s.close())
 	}
 	l.context, l.cancel = context.WithCancel(context.Background())
 	ctx, cancel := context.WithTimeout(l.context, loadTimeout)
@@ -100,8 +101,9 @@ func (l *link) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	since := l.memory.Store().Since()
 	l.order.Lock()
-	known := l.joined && now.epoch != l.epoch && (now.generation == "" || l.memory.Store().Since() <= now.start)
+	known := l.joined && now.epoch != l.epoch && since != 0 && (now.generation == "" || since <= now.start)
 	l.order.Unlock()
 	if known {
 		// It was flushed. What this replica knows is more; who knows most of all
@@ -153,14 +155,8 @@ func (l *link) adopt(m *detector.Memory, h head, at string) {
 	l.told.forget()
 }
 
-// learn does what an entry says. A broken one, or one at which the detector
-// panics, is counted.
+// learn does what an entry says. A broken one is counted.
 func (l *link) learn(m *detector.Memory, d *detector.Detector, e *entry) {
-	defer func() {
-		if recover() != nil {
-			l.stats.broken.Add(1)
-		}
-	}()
 	if err := e.apply(m, d); err != nil {
 		if l.stats.broken.Add(1) == 1 {
 			l.o.Log.Warnf("redis_url %s: replica %.16q: %v; replicas of different versions may not learn from each other", l.o.Server, e.origin, err)

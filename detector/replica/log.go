@@ -36,7 +36,12 @@ func entryOf(m redis.XMessage) entry {
 }
 
 // apply does to a history what the entry says.
-func (e *entry) apply(m *detector.Memory, d *detector.Detector) error {
+func (e *entry) apply(m *detector.Memory, d *detector.Detector) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
 	switch {
 	case e.observed != "":
 		var o observation.Observation

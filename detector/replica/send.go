@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 const (
@@ -317,6 +319,9 @@ func (l *link) apply(others []entry) {
 		e := &others[i]
 		if e.origin == l.id {
 			continue // from an exchange whose answer got lost
+		}
+		if !e.edits() && !l.learned.due(xxhash.Sum64String(e.observed), 0, 1) {
+			continue
 		}
 		l.stats.applied.Add(1)
 		l.learn(l.memory, l.detector, e)

@@ -264,3 +264,32 @@ func TestEverybodyInAProcessSharesOneLink(t *testing.T) {
 	require.NoError(t, c.Close())
 	require.Empty(t, open.links)
 }
+
+// What is sent again because its answer got lost counts once.
+func TestSentTwiceCountsOnce(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	a := newMember(t, proxy.URL(), func(o *Options, _ *detector.Config) { o.Timeout = 100 * time.Millisecond })
+	b := newMember(t, server.URL())
+	await(t, "both to be up", func() bool { return a.h.l.up.Load() && b.h.l.up.Load() })
+	trained(t, a, b)
+	length := func() int64 {
+		n, err := server.Do("XLEN", a.h.l.store.keys.log())
+		require.NoError(t, err)
+		return n.(int64)
+	}
+	before := length()
+	proxy.LoseAnswers()
+	a.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards))
+	proxy.Pass()
+	await(t, "recovery", func() bool { return a.h.l.up.Load() && a.h.Stats().Pending == 0 })
+	settle(t, a, b)
+	require.Greater(t, length(), before+1, "it was not sent twice")
+	b.h.Memory().Store().View("alice", func(p *history.Principal) {
+		p.Sets[history.DimSource].Each(func(v *history.Value) {
+			if v.Text == "203.0.113.1" {
+				require.EqualValues(t, 1, v.Count)
+			}
+		})
+	})
+}

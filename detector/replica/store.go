@@ -35,6 +35,8 @@ func newStore(o *Options, cfg *detector.Config) (*store, error) {
 	return &store{client: client, follower: follower, keys: keysOf(o.Cluster), keep: cfg.Window + cfg.Probation + 24*time.Hour}, nil
 }
 
+func (s *store) close() error { return errors.Join(s.client.Close(), s.follower.Close()) }
+
 // head is what is known of the history as a whole.
 type head struct {
 	epoch      string

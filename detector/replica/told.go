@@ -56,8 +56,8 @@ func (t *told) forget() {
 	t.asked, t.uses, t.object = times{}, times{}, times{}
 }
 
-// times remembers when something was last due, for the latest generation of keys
-// and the one before. The zero value is empty and ready.
+// times remembers when something was last due, for the keys of the latest
+// generation and those of the one before. The zero value is empty and ready.
 type times struct{ latest, before map[uint64]int64 }
 
 // generation is how many keys are remembered at least.
