@@ -41,6 +41,7 @@ var goRows = []goRow{
 	{"./detector/state", "BenchmarkWhileWriting", "the same while all of 1,000,000 values is written: the 99th of a hundred decisions, by one at rest", "x-idle", "%.2f x", "", "max-us"},
 	{"./detector/state", "BenchmarkMillionValues", "file: a start with 1,000,000 values", "start-ms", "%.0f ms", "", "file-MB"},
 	{"./detector/state", "BenchmarkMillionValues", "file: 1 % of them is written", "write-1%-ms", "%.0f ms", "", ""},
+	{"./plugin/metrics", "BenchmarkProcess", "a chunk with metrics_listen, by one without, 2 % secret accesses", "x-off", "%.2f x", "", "ns/record-on"},
 	{"./plugin/pipeline", "BenchmarkLongLine", "a line of 2.4 MB, a byte of it by one of shorter lines", "x-short", "%.2f x", "about 1 x", "MB-kept"},
 	{"./plugin/pipeline", "BenchmarkFindings", "10,000 findings in one chunk, one of them by one of 1,000", "x-tenth", "%.2f x", "about 1 x", "MB-kept"},
 }
