@@ -199,6 +199,23 @@ func TestCloseDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
 	server.Thaw()
 }
 
+func TestCloseDoesNotWaitForRecordsThatCannotBeWritten(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr())
+	m := newMember(t, proxy.URL(), func(o *Options, _ *detector.Config) { o.Save = 10 * time.Millisecond })
+	trained(t, m)
+	await(t, "the first records", func() bool { return m.h.Stats().Saves > 0 })
+	proxy.Drop()
+	requests := proxy.Requests()
+	// One waits for news already; of the next two, one is about records.
+	await(t, "the next", func() bool { return proxy.Requests() >= requests+2 })
+	began := time.Now()
+	_ = m.close()
+	took := time.Since(began)
+	t.Logf("closed after %s", took.Round(time.Millisecond))
+	require.Less(t, took, endTimeout+closeTimeout+time.Second)
+}
+
 // A connection that was closed while it was idle keeps nobody from asking, also
 // where that shows only once it is used, as behind a proxy.
 func TestConnectionClosedMeanwhile(t *testing.T) {

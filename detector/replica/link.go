@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/secretwatch/secretwatch/detector"
 )
 
@@ -197,9 +199,24 @@ func (l *link) close() error {
 	close(l.stop)
 	l.cancel()
 	_ = l.store.follower.Close() // which waits for the server
-	l.ended.Wait()
+	ended := make(chan struct{})
+	go func() {
+		l.ended.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endTimeout):
+		// A call in progress heeds no context, but ends with its connection.
+		l.up.Store(false)
+		_ = l.store.client.Close()
+		<-ended
+	}
 	err := l.last()
-	return errors.Join(err, l.store.client.Close())
+	if closed := l.store.client.Close(); !errors.Is(closed, redis.ErrClosed) {
+		err = errors.Join(err, closed)
+	}
+	return err
 }
 
 // last sends what is left, if the server answers.
@@ -214,10 +231,17 @@ func (l *link) last() error {
 			if len(batch) == 0 {
 				break
 			}
-			if status, err := l.exchange(ctx, batch, nil); err != nil || status != statusOK {
+			status, err := l.exchange(ctx, batch, nil)
+			for err == nil && status == statusMore {
+				status, err = l.exchange(ctx, batch, nil)
+			}
+			if err != nil || status != statusOK {
 				l.mu.Lock()
 				l.outbox.back(batch)
 				l.mu.Unlock()
+				if err != nil {
+					l.up.Store(false)
+				}
 				break
 			}
 		}

@@ -61,7 +61,9 @@ const (
 	loadTimeout = 20 * time.Second
 	// saveTimeout is for one batch of records.
 	saveTimeout = 10 * time.Second
-	// closeTimeout is for each of the two things done at the end.
+	// endTimeout is for what is under way at the end, and closeTimeout for what is
+	// then sent and written. Hosts are as patient as 5 s.
+	endTimeout   = time.Second
 	closeTimeout = 2 * time.Second
 )
 
