@@ -168,9 +168,6 @@ func (f findings) equal(t testing.TB, got findings) {
 	}
 }
 
-// judged says whether a verdict was reached.
-func judged(r detector.Result) bool { return r == detector.Found || r == detector.Clean }
-
 // accessAt is one plain access at a time in seconds.
 func accessAt(user, ip, agent, namespace, name string, at int) *audit.Event {
 	return &audit.Event{
