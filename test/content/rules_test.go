@@ -42,7 +42,7 @@ func TestOnePageARule(t *testing.T) {
 }
 
 // TestPagesAgree holds the head of each page, and its line in the list, against
-// the rule.
+// the rule, and its parts against what a reader expects.
 func TestPagesAgree(t *testing.T) {
 	list := string(read(t, page("README")))
 	for _, r := range rule.All() {
@@ -70,6 +70,12 @@ func TestPagesAgree(t *testing.T) {
 		for _, s := range names {
 			require.Contains(t, text, "**"+s+"**", "%s: not a word on %s", info.ID, s)
 		}
+
+		var parts []string
+		for _, m := range heading.FindAllStringSubmatch(text, -1) {
+			parts = append(parts, m[1])
+		}
+		require.Equal(t, []string{info.Title, "What it sees", "Example", "Triage", "Usually harmless", "Tuning"}, parts)
 
 		var techniques []string
 		for _, id := range info.Techniques {
