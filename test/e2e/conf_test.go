@@ -222,6 +222,36 @@ func TestConfTail(t *testing.T) {
 	}
 }
 
+// A client cannot hide a request, or what comes after it, by making the event long:
+// the API server takes a megabyte of headers, and its JSON has six bytes for each &.
+func TestConfLongLine(t *testing.T) {
+	if isVersion2(t) {
+		t.Skip("Fluent Bit 2.2 takes minutes to write such a line as JSON")
+	}
+	event := func(user string, query int) string {
+		return `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"` + user + `","stage":"ResponseComplete",` +
+			`"requestURI":"/api/v1/secrets?` + strings.Repeat(`\u0026`, query) + `","verb":"list","user":{"username":"` + user + `"},` +
+			`"sourceIPs":["192.0.2.9"],"userAgent":"curl/8.5.0","objectRef":{"resource":"secrets","apiVersion":"v1"},` +
+			`"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-01-01T00:00:00.000000Z"}` + "\n"
+	}
+	log := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(log, []byte(event("before", 0)+event("long", 1<<20)+event("after", 0)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tail.yaml", "tail-json.yaml", "processor.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			e := loadExample(t, name, log).start(t)
+			e.await("all records", func() bool { return strings.Count(e.stdout.String(), "curl/8.5.0 is a scripting client") == 3 })
+			e.terminate()
+			for i, r := range parseRecords(t, jsonLines(e.stdout.String())) {
+				if user := [...]string{"before", "long", "after"}[i]; r.verdict["user"] != user || r.severity != "high" {
+					t.Errorf("%s: %v", user, r.verdict)
+				}
+			}
+		})
+	}
+}
+
 // jsonLines returns the lines of Fluent Bit's standard output that are records.
 func jsonLines(text string) []byte {
 	var b []byte
