@@ -21,10 +21,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/secretwatch/secretwatch/detector/replica"
 	"github.com/secretwatch/secretwatch/plugin/forward/forwardtest"
+	"github.com/secretwatch/secretwatch/test/redistest"
 )
 
 const confDir = "../../conf/fluent-bit"
+
+// redisPassword is what examples find where the password of Redis is.
+const redisPassword = "hush"
 
 // example is a configuration of conf/fluent-bit, made to run here.
 type example struct {
@@ -54,6 +59,7 @@ func loadExample(t *testing.T, name, log string) *example {
 	}
 	write("parsers.conf", "[PARSER]\n    Name json\n    Format json\n")
 	write("forward.key", "hush\n")
+	write("redis-password", redisPassword+"\n")
 	paths := strings.NewReplacer(
 		"/fluent-bit/plugins/flb-filter_secretwatch.so", pluginSO,
 		"/opt/secretwatch/flb-filter_secretwatch.so", pluginSO,
@@ -67,6 +73,8 @@ func loadExample(t *testing.T, name, log string) *example {
 		"/etc/fluent-bit/tls/tls.crt", x.pki.Cert,
 		"/etc/fluent-bit/tls/tls.key", x.pki.Key,
 		"/etc/fluent-bit/forward.key", in("forward.key"),
+		"/etc/fluent-bit/redis-password", in("redis-password"),
+		"/var/lib/secretwatch/", x.dir+"/",
 		" 0.0.0.0\n", " 127.0.0.1\n",
 		" 9880\n", " "+x.port+"\n",
 	)
@@ -76,7 +84,9 @@ func loadExample(t *testing.T, name, log string) *example {
 		t.Errorf("%s: a path was not replaced:\n%s", name, x.text)
 	}
 	// The recorded log is shorter than a day.
-	x.text = lineOf("state_path").ReplaceAllString(x.text, "${0}${1}learning_period${2}${3}"+rec.learning+"\n")
+	for _, property := range []string{"state_path", "redis_url"} {
+		x.text = lineOf(property).ReplaceAllString(x.text, "${0}${1}learning_period${2}${3}"+rec.learning+"\n")
+	}
 
 	help := func(args ...string) string { return string(run(t, nil, fluentBit(t), append(args, "-h")...).stdout) }
 	if !strings.Contains(help("-i", "tail"), "\ndb ") {
@@ -131,7 +141,7 @@ func (x *example) start(t *testing.T) *engine {
 	t.Helper()
 	e := &engine{t: t, ended: make(chan struct{})}
 	e.cmd = exec.Command(fluentBit(t), x.args(t)...)
-	e.cmd.Env = append(os.Environ(), "ELASTIC_PASSWORD=secret", "EVENT_HUB_CONNECTION_STRING=secret")
+	e.cmd.Env = append(os.Environ(), "ELASTIC_PASSWORD=secret", "EVENT_HUB_CONNECTION_STRING=secret", replica.PasswordVariable+"="+redisPassword)
 	e.run()
 	return e
 }
@@ -247,6 +257,63 @@ func TestConfLongLine(t *testing.T) {
 				if user := [...]string{"before", "long", "after"}[i]; r.verdict["user"] != user || r.severity != "high" {
 					t.Errorf("%s: %v", user, r.verdict)
 				}
+			}
+		})
+	}
+}
+
+// The configurations that share a history, with what the example for Kubernetes lets
+// their user do: what one Fluent Bit has found is known to the next.
+func TestConfRedis(t *testing.T) {
+	fluentBit(t)
+	rec := loadRecorded(t)
+	log := rec.file(t)
+	_, acl, ok := strings.Cut(string(readFile(t, "../../conf/kubernetes/redis/users.acl")), "user secretwatch on >PASSWORD ")
+	if !ok {
+		t.Fatal("the user's rules are not where they were")
+	}
+	for _, name := range []string{"redis.yaml", "../kubernetes/redis/fluent-bit.yaml"} {
+		t.Run(filepath.ToSlash(name), func(t *testing.T) {
+			server := redistest.Start(t, redistest.ACLUser("secretwatch", redisPassword, strings.Fields(acl)...))
+			var records []judged
+			for round := range 2 {
+				x := loadExample(t, name, log)
+				x.set(t, "redis_url", "redis://secretwatch@"+server.Addr())
+				if strings.Contains(x.text, "http_port") {
+					x.set(t, "http_port", freePort(t))
+				}
+				// Nobody has to wait for others of this machine.
+				x.text = lineOf("redis_url").ReplaceAllString(x.text, "${0}${1}redis_timeout${2}${3}5s\n")
+				e := x.start(t)
+				wanted := len(rec.lines)
+				if strings.Contains(x.text, "regex: severity") {
+					wanted = countFindings(wantConf(t, log))
+				}
+				if round > 0 {
+					wanted = min(wanted, 1) // all of it was judged before
+				}
+				e.await("records", func() bool { return len(jsonRecords(e)) >= wanted })
+				e.terminate()
+				if n := e.count("[ warn] [filter:secretwatch"); n > 0 {
+					t.Errorf("%d warnings: %s", n, tail([]byte(e.stderr.String())))
+				}
+				if round == 0 {
+					records = parseRecords(t, jsonLines(e.stdout.String()))
+				} else if !strings.Contains(e.stderr.String(), "history of ") {
+					t.Errorf("the second one does not know what the first one knew: %s", tail([]byte(e.stderr.String())))
+				}
+			}
+			want := wantConf(t, log)
+			if got := countFindings(records); got != countFindings(want) {
+				t.Errorf("%d findings of %d", got, countFindings(want))
+			}
+			for _, r := range records {
+				if r.verdict != nil && r.verdict["cluster"] != "production" {
+					t.Errorf("cluster %v", r.verdict["cluster"])
+				}
+			}
+			if denied, err := server.Do("ACL", "LOG"); err != nil || fmt.Sprint(denied) != "[]" {
+				t.Errorf("denied: %v, %v", denied, err)
 			}
 		})
 	}

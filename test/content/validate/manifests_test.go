@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/audit/policy"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -43,7 +45,7 @@ func read(t *testing.T, name string) []byte {
 	return text
 }
 
-// TestKustomize builds both shapes and decodes each object into its type.
+// TestKustomize builds all shapes and decodes each object into its type.
 func TestKustomize(t *testing.T) {
 	f := func(dir string, want ...string) {
 		t.Helper()
@@ -57,7 +59,7 @@ func TestKustomize(t *testing.T) {
 			t.Fatal(err)
 		}
 		var kinds []string
-		var pod *corev1.PodSpec
+		var pods []*corev1.PodSpec
 		for _, doc := range bytes.Split(text, []byte("\n---\n")) {
 			var head struct {
 				Kind       string `json:"kind"`
@@ -93,11 +95,11 @@ func TestKustomize(t *testing.T) {
 			case "apps/v1 DaemonSet":
 				var d appsv1.DaemonSet
 				strict(t, dir, doc, &d)
-				pod = &d.Spec.Template.Spec
+				pods = append(pods, &d.Spec.Template.Spec)
 			case "apps/v1 Deployment":
 				var d appsv1.Deployment
 				strict(t, dir, doc, &d)
-				pod = &d.Spec.Template.Spec
+				pods = append(pods, &d.Spec.Template.Spec)
 			default:
 				t.Errorf("%s: nobody checks %s %s", dir, head.APIVersion, head.Kind)
 			}
@@ -107,13 +109,82 @@ func TestKustomize(t *testing.T) {
 		if !slices.Equal(kinds, want) {
 			t.Errorf("%s has %s", dir, kinds)
 		}
-		if pod == nil {
+		if len(pods) == 0 {
 			t.Fatalf("%s: no pod", dir)
 		}
-		checkPod(t, dir, pod)
+		for _, pod := range pods {
+			checkPod(t, dir, pod)
+		}
 	}
 	f("daemonset", "Namespace", "ServiceAccount", "ConfigMap", "DaemonSet", "NetworkPolicy")
+	f("daemonset-redis", "Namespace", "ServiceAccount", "ConfigMap", "DaemonSet", "NetworkPolicy", "Deployment", "Service", "NetworkPolicy")
 	f("webhook", "Namespace", "ServiceAccount", "ConfigMap", "Service", "PersistentVolumeClaim", "Deployment", "NetworkPolicy")
+}
+
+// TestRedisComponent: the component's objects fit those of the DaemonSet, and its
+// configuration is that of the DaemonSet but for where history is.
+func TestRedisComponent(t *testing.T) {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).
+		Run(filesys.MakeFsOnDisk(), filepath.Join(conf, "kubernetes", "daemonset-redis"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var service corev1.Service
+	var server appsv1.Deployment
+	var fluentBit appsv1.DaemonSet
+	var in, out networkingv1.NetworkPolicy
+	var config corev1.ConfigMap
+	for _, r := range built.Resources() {
+		text, err := r.AsYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch r.GetKind() + " " + r.GetName() {
+		case "Service secretwatch-redis":
+			strict(t, "service", text, &service)
+		case "Deployment secretwatch-redis":
+			strict(t, "deployment", text, &server)
+		case "DaemonSet secretwatch":
+			strict(t, "daemonset", text, &fluentBit)
+		case "NetworkPolicy secretwatch-redis":
+			strict(t, "policy", text, &in)
+		case "NetworkPolicy secretwatch":
+			strict(t, "policy", text, &out)
+		}
+		if r.GetKind() == "ConfigMap" {
+			strict(t, "config", text, &config)
+		}
+	}
+	pod := server.Spec.Template
+	for name, selector := range map[string]map[string]string{
+		"the service": service.Spec.Selector, "the deployment": server.Spec.Selector.MatchLabels,
+		"the policy": in.Spec.PodSelector.MatchLabels, "the way out": out.Spec.Egress[1].To[0].PodSelector.MatchLabels,
+	} {
+		if len(selector) == 0 || !labels.SelectorFromSet(selector).Matches(labels.Set(pod.Labels)) {
+			t.Errorf("%s selects %v, the pods are %v", name, selector, pod.Labels)
+		}
+	}
+	if from := in.Spec.Ingress[0].From[0].PodSelector.MatchLabels; !labels.SelectorFromSet(from).Matches(labels.Set(fluentBit.Spec.Template.Labels)) {
+		t.Errorf("the policy lets in %v", from)
+	}
+	if labels.SelectorFromSet(out.Spec.PodSelector.MatchLabels).Matches(labels.Set(pod.Labels)) {
+		t.Error("the policy of the DaemonSet is the server's too")
+	}
+	env := fluentBit.Spec.Template.Spec.Containers[0].Env
+	if len(env) != 1 || env[0].Name != "SECRETWATCH_REDIS_PASSWORD" || env[0].ValueFrom.SecretKeyRef.Name != pod.Spec.Volumes[0].Secret.SecretName {
+		t.Errorf("environment %+v", env)
+	}
+	if config.Data["fluent-bit.yaml"] != string(read(t, "kubernetes/redis/fluent-bit.yaml")) {
+		t.Error("the configuration is not the component's")
+	}
+	history := regexp.MustCompile(`(?m)^ +(#.*(cluster|SECRETWATCH_REDIS_PASSWORD|same name).*|(cluster|redis_url|state_path): .*)\n`)
+	own, its := read(t, "kubernetes/daemonset/fluent-bit.yaml"), read(t, "kubernetes/redis/fluent-bit.yaml")
+	if !bytes.Equal(history.ReplaceAll(own, nil), history.ReplaceAll(its, nil)) {
+		t.Errorf("configurations differ in more than the history:\n%s\n%s", history.ReplaceAll(own, nil), history.ReplaceAll(its, nil))
+	}
+	if url := "redis://secretwatch@" + service.Name + ":6379\n"; !bytes.Contains(its, []byte(url)) || service.Spec.Ports[0].Port != 6379 {
+		t.Errorf("the configuration lacks %s", url)
+	}
 }
 
 // checkPod checks what the API server would only say when the pod is created, and
@@ -160,8 +231,18 @@ func checkPod(t *testing.T, name string, pod *corev1.PodSpec) {
 			ports[p.Name] = true
 		}
 		for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe} {
-			if p != nil && !ports[p.HTTPGet.Port.String()] {
-				t.Errorf("%s: probe of port %s, which is none", name, p.HTTPGet.Port.String())
+			if p == nil {
+				continue
+			}
+			var port string
+			switch {
+			case p.HTTPGet != nil:
+				port = p.HTTPGet.Port.String()
+			case p.TCPSocket != nil:
+				port = p.TCPSocket.Port.String()
+			}
+			if !ports[port] {
+				t.Errorf("%s: probe of port %q, which is none", name, port)
 			}
 		}
 	}
