@@ -131,3 +131,30 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 	require.Greater(t, named, 20)
 }
+
+// TestMap: CONTRIBUTING.md has a line for each package, or for the one it belongs to.
+func TestMap(t *testing.T) {
+	text := string(read(t, filepath.Join(root, "CONTRIBUTING.md")))
+	seen := map[string]bool{}
+	walkFiles(t, func(name string) {
+		dir, err := filepath.Rel(root, filepath.Dir(name))
+		require.NoError(t, err)
+		if filepath.Ext(name) != ".go" || seen[dir] {
+			return
+		}
+		seen[dir] = true
+		for at := dir; at != "."; at = filepath.Dir(at) {
+			// In test/ the folder's own name is enough.
+			if strings.Contains(text, "`"+at+"`") || filepath.Dir(at) == "test" && strings.Contains(text, "`"+filepath.Base(at)+"`") {
+				return
+			}
+			if filepath.Dir(filepath.Dir(at)) == "." {
+				break // the folders at the top say nothing of each package in them
+			}
+		}
+		if !strings.HasPrefix(dir, "scripts/") {
+			t.Errorf("CONTRIBUTING.md lacks %s", dir)
+		}
+	})
+	require.Greater(t, len(seen), 30)
+}
