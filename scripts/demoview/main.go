@@ -34,7 +34,7 @@ type story struct {
 }
 
 type verdict struct {
-	Severity  string `json:"severity"`
+	Severity  string `json:"severity"` // empty where only values were removed
 	RiskScore int    `json:"risk_score"`
 	Reason    string `json:"reason"`
 	First     bool   `json:"first"`
@@ -43,6 +43,7 @@ type verdict struct {
 	Namespace string `json:"namespace"`
 	Secret    string `json:"secret"`
 	Outcome   string `json:"outcome"`
+	Redacted  bool   `json:"redacted"`
 }
 
 type record struct {
@@ -75,10 +76,16 @@ func main() {
 		scenario[l.request] = l.Scenario
 	})
 
-	records, tagged := 0, 0
+	records, tagged, redacted := 0, 0, 0
 	eachLine(out, func(r record) {
 		records++
 		if r.Verdict == nil {
+			return
+		}
+		if r.Verdict.Redacted {
+			redacted++
+		}
+		if r.Verdict.Severity == "" {
 			return
 		}
 		tagged++
@@ -94,7 +101,8 @@ func main() {
 		}
 	})
 
-	fmt.Printf("%d records in, %d of them tagged. The stories in the log and what was said of them:\n", records, tagged)
+	fmt.Printf("%d records in, %d of them tagged; values of secrets removed from %d. The stories in the log and what was said of them:\n",
+		records, tagged, redacted)
 	for _, s := range stories {
 		kind := "ATTACK"
 		if s.Label != "attack" {
