@@ -100,7 +100,7 @@ func TestHostRedisFaults(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
 			proxy := redistest.StartProxy(t, server.Addr())
-			a, b := startSharer(t, proxy.URL()), startSharer(t, proxy.URL())
+			a, b := startSharer(t, "v5", proxy.URL()), startSharer(t, "v2", proxy.URL())
 			train(a)
 			settle(t, server.Do, &a.member, &b.member)
 
@@ -135,7 +135,7 @@ func TestHostRedisFaults(t *testing.T) {
 			fault.end(t, server, proxy)
 			fixed := time.Now()
 			for _, s := range []*sharer{a, b} {
-				s.await("recovery", func() bool { _, calm := survey([]*member{&s.member}); return calm })
+				s.await("recovery", func() bool { _, calm := s.state(); return calm })
 			}
 			recovered := time.Since(fixed)
 			if recovered > 15*time.Second {

@@ -162,7 +162,7 @@ func TestFluentBitRedisAway(t *testing.T) {
 			if right {
 				server.Restart()
 				order(t, server, "ACL", "SETUSER", "user", "on", ">"+password, "~secretwatch:*", "+@all")
-				e.await("recovery", func() bool { _, calm := survey([]*member{&m}); return calm })
+				e.await("recovery", func() bool { _, calm := m.state(); return calm })
 			}
 			e.postLines(in, out, rec.lines[half:], len(rec.lines))
 			records := parseRecords(t, readFile(t, out))
@@ -193,45 +193,50 @@ func TestFluentBitRedisAway(t *testing.T) {
 // Loads and exits over and over leave nothing behind: no file descriptor, no
 // thread, no goroutine, no connection.
 func TestHostRedisLeavesNothing(t *testing.T) {
-	server := redistest.Start(t)
-	host := startSharer(t, server.URL(), "--reload-every=1")
-	type sizes struct{ files, threads, goroutines, connections int }
-	size := func() (s sizes) {
-		proc := fmt.Sprintf("/proc/%d/", host.cmd.Process.Pid)
-		count := func(dir string) int {
-			entries, err := os.ReadDir(proc + dir)
-			if err != nil {
-				t.Skipf("no such thing here: %v", err)
+	for _, generation := range generations {
+		t.Run(generation, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			host := startSharer(t, generation, server.URL(), "--reload-every=1")
+			type sizes struct{ files, threads, goroutines, connections int }
+			size := func() (s sizes) {
+				proc := fmt.Sprintf("/proc/%d/", host.cmd.Process.Pid)
+				count := func(dir string) int {
+					entries, err := os.ReadDir(proc + dir)
+					if err != nil {
+						t.Skipf("no such thing here: %v", err)
+					}
+					return len(entries)
+				}
+				s.files, s.threads = count("fd"), count("task")
+				s.goroutines = int(scrape(t, host.port)["go_goroutines{}"])
+				clients, err := server.Do("CLIENT", "LIST", "TYPE", "normal")
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.connections = strings.Count(fmt.Sprint(clients), "addr=")
+				return s
 			}
-			return len(entries)
-		}
-		s.files, s.threads = count("fd"), count("task")
-		s.goroutines = int(scrape(t, host.port)["go_goroutines{}"])
-		clients, err := server.Do("CLIENT", "LIST", "TYPE", "normal")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.connections = strings.Count(fmt.Sprint(clients), "addr=")
-		return s
-	}
-	var first, last sizes
-	const loads = 50
-	for i := range loads {
-		host.chunk(accessAt("alice", "192.0.2.1", i))
-		if i == 9 {
-			first = size()
-		}
-	}
-	host.await("as few as in the beginning", func() bool {
-		last = size()
-		return last.files <= first.files+1 && last.goroutines <= first.goroutines+3 && last.connections <= first.connections+1
-	})
-	t.Logf("after 10 loads %+v, after %d %+v", first, loads, last)
-	if last.threads > first.threads+4 {
-		t.Errorf("%d threads, %d before", last.threads, first.threads)
-	}
-	host.end()
-	if n := host.count("] version "); n != loads {
-		t.Errorf("%d loads", n)
+			var first, last sizes
+			const loads = 50
+			for i := range loads {
+				host.chunk(accessAt("alice", "192.0.2.1", i))
+				if i == 9 {
+					first = size()
+				}
+			}
+			host.await("as few as in the beginning", func() bool {
+				last = size()
+				return last.files <= first.files+1 && last.goroutines <= first.goroutines+3 && last.connections <= first.connections+1
+			})
+			t.Logf("after 10 loads %+v, after %d %+v", first, loads, last)
+			if last.threads > first.threads+4 {
+				t.Errorf("%d threads, %d before", last.threads, first.threads)
+			}
+			host.end()
+			if n := host.count("] version "); n != loads {
+				t.Errorf("%d loads", n)
+			}
+		})
 	}
 }

@@ -66,53 +66,57 @@ const (
 // and skip. do runs a command where the log is.
 func settle(t *testing.T, do func(command ...any) (any, error), members ...*member) {
 	t.Helper()
-	for limit := time.Now().Add(deadline); ; {
-		if time.Now().After(limit) {
+	limit := time.Now().Add(deadline)
+	before := make([]float64, len(members))
+	// all waits until done says so of each member, given how many such entries it came
+	// past.
+	all := func(limit time.Time, every time.Duration, done func(i int, marks float64) bool) bool {
+		for i, m := range members {
+			for {
+				if marks, calm := m.state(); calm && done(i, marks) {
+					break
+				}
+				if time.Now().After(limit) {
+					return false
+				}
+				pause(t.Context(), every)
+			}
+		}
+		return true
+	}
+	for {
+		calm := all(limit, 20*time.Millisecond, func(i int, marks float64) bool {
+			before[i] = marks
+			return true
+		})
+		if !calm || time.Now().After(limit) {
 			for _, m := range members {
 				t.Logf("%s", tail([]byte(m.process.stderr.String())))
 			}
 			t.Fatalf("the members do not settle in %v", deadline)
 		}
-		before, calm := survey(members)
-		if !calm {
-			pause(t.Context(), 5*time.Millisecond)
-			continue
-		}
 		if _, err := do("XADD", sharedLog, "*", "o", "test", "mark", "1"); err != nil {
-			pause(t.Context(), 50*time.Millisecond)
-			continue
+			continue // the connection was lost
 		}
-		// Lost, if the server fails over this moment: then once more.
-		for again := time.Now().Add(5 * time.Second); time.Now().Before(again); pause(t.Context(), 5*time.Millisecond) {
-			after, calm := survey(members)
-			passed := calm
-			for i := range after {
-				passed = passed && after[i] > before[i]
-			}
-			if passed {
-				return
-			}
+		pause(t.Context(), 5*time.Millisecond)
+		// The entry is lost if the server fails over this moment: then once more.
+		if all(time.Now().Add(5*time.Second), 10*time.Millisecond, func(i int, marks float64) bool { return marks > before[i] }) {
+			return
 		}
 	}
 }
 
-// survey returns how many entries of no known kind each member came past, and
-// whether all can reach the server and have nothing left to send.
-func survey(members []*member) (marks []float64, calm bool) {
-	for _, m := range members {
-		all, err := metricstest.Scrape("127.0.0.1:" + m.port)
-		if err != nil {
-			return nil, false
-		}
-		up, _ := pick(all, "store_available", ofRedis)
-		pending, ok := pick(all, "store_pending", ofRedis)
-		broken, _ := pick(all, "shared_observations_lost_total", isBroken)
-		if up != 1 || !ok || pending != 0 {
-			return nil, false
-		}
-		marks = append(marks, broken)
+// state returns how many entries of no known kind the member came past, and whether
+// it can reach the server and has nothing left to send.
+func (m *member) state() (marks float64, calm bool) {
+	all, err := metricstest.Scrape("127.0.0.1:" + m.port)
+	if err != nil {
+		return 0, false
 	}
-	return marks, true
+	up, _ := pick(all, "store_available", ofRedis)
+	pending, ok := pick(all, "store_pending", ofRedis)
+	marks, _ = pick(all, "shared_observations_lost_total", isBroken)
+	return marks, up == 1 && ok && pending == 0
 }
 
 // shareArgs are the options of a loader host that shares its history; more are
@@ -134,10 +138,10 @@ type sharer struct {
 	member
 }
 
-func startSharer(t *testing.T, url string, more ...string) *sharer {
+func startSharer(t *testing.T, generation, url string, more ...string) *sharer {
 	t.Helper()
 	port := freePort(t)
-	d := startDialog(t, "v5", shareArgs(url, port, more...)...)
+	d := startDialog(t, generation, shareArgs(url, port, more...)...)
 	s := &sharer{d, member{d.engine, port}}
 	d.await("metrics", func() bool { _, ok := s.get("store_pending", ofRedis); return ok })
 	return s
@@ -218,9 +222,9 @@ func TestHostsOnOneRedis(t *testing.T) {
 			url, do, fail := start(t)
 			var hosts []*sharer
 			var members []*member
-			for range 3 {
+			for i := range 3 {
 				// Others use the processors too: nobody is to give up for that.
-				h := startSharer(t, url, learning, "redis_timeout=5s", "state_flush=2s")
+				h := startSharer(t, generations[i%len(generations)], url, learning, "redis_timeout=5s", "state_flush=2s")
 				hosts, members = append(hosts, h), append(members, &h.member)
 			}
 			settle(t, do, members...)

@@ -29,7 +29,7 @@ func TestHostRedisRoundTrips(t *testing.T) {
 
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr())
-	host := startSharer(t, proxy.URL(), "redis_timeout=5s", "state_flush=1s")
+	host := startSharer(t, "v5", proxy.URL(), "redis_timeout=5s", "state_flush=1s")
 	type counts struct{ waits, exchanges, sent float64 }
 	count := func() counts {
 		return counts{host.must("shared_waits_total", ""), host.must("shared_round_trips_total", ""), host.must("shared_observations_sent_total", "")}
