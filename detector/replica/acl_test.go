@@ -77,6 +77,10 @@ func TestUserOfTheExample(t *testing.T) {
 		for command := range n.CommandStats() {
 			used[command] = true
 		}
+		// Before Redis 7 subcommands are not told apart.
+		if !used["cluster|slots"] && used["cluster"] {
+			used["cluster|slots"] = true
+		}
 		denied, err := n.Do("ACL", "LOG")
 		require.NoError(t, err)
 		require.Empty(t, denied)
