@@ -40,7 +40,7 @@ func BenchmarkProcessTagged(b *testing.B) { benchmarkProcess(b, fakeJudge{}, log
 // BenchmarkFields is the rendering of one verdict.
 func BenchmarkFields(b *testing.B) {
 	p := newPipeline(b)
-	s := new(scratch)
+	s := &scratch{judge: p.judge}
 	body := pack(kv{"log", event("bad")})
 	t := p.judgeFound(s, p.body(s, body), body, recordTime)
 	if t == nil {
