@@ -27,10 +27,15 @@ import (
 //	state:GEN:TABLE  hash of records as detector.Memory emits them, by their keys
 type keys struct{ prefix string }
 
-// keysOf returns the keys of a cluster by its name. "" is a name like any other.
+// keysOf returns the keys of a cluster by its name, which may be "".
 func keysOf(cluster string) keys {
-	// Braces mark the part of a key that decides on the slot.
-	return keys{"secretwatch:{" + url.QueryEscape(cluster) + "}:"}
+	// Braces mark the part of a key that decides on the slot, unless there is nothing
+	// between them. No name is escaped to @.
+	tag := "@"
+	if cluster != "" {
+		tag = url.QueryEscape(cluster)
+	}
+	return keys{"secretwatch:{" + tag + "}:"}
 }
 
 func (k keys) log() string   { return k.prefix + "log" }
