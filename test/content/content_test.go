@@ -292,6 +292,21 @@ func TestPagesNameProperties(t *testing.T) {
 	require.Greater(t, checked, 10)
 }
 
+// TestInputsAreNamed: where Fluent Bit serves its metrics, its input has the name
+// that the alerts ask for.
+func TestInputsAreNamed(t *testing.T) {
+	require.Contains(t, string(read(t, filepath.Join(conf, "prometheus/alerts.yaml"))), `{name="kube-audit"}`)
+	serves, named := regexp.MustCompile(`(?i)\bhttp_server:? +on\b`), regexp.MustCompile(`(?i)\balias:? +kube-audit\b`)
+	served := 0
+	for _, name := range files(t, ".yaml") {
+		if text := read(t, name); serves.Match(text) {
+			served++
+			require.Regexp(t, named, string(text), name)
+		}
+	}
+	require.Equal(t, 9, served)
+}
+
 // TestInitContainers: wherever the library is copied into a pod, it is by the image
 // that conf/image describes, into a volume of that container.
 func TestInitContainers(t *testing.T) {
