@@ -287,6 +287,24 @@ func TestAuditPolicy(t *testing.T) {
 	}
 }
 
+// TestWebhookStaysReady: an output that fails does not take the pod that API servers
+// post to out of its service.
+func TestWebhookStaysReady(t *testing.T) {
+	var d appsv1.Deployment
+	strict(t, "deployment.yaml", read(t, "kubernetes/webhook/deployment.yaml"), &d)
+	var values struct {
+		ReadinessProbe corev1.Probe `json:"readinessProbe"`
+	}
+	if err := yaml.Unmarshal(read(t, "kubernetes/helm/webhook-values.yaml"), &values); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]*corev1.Probe{"deployment.yaml": d.Spec.Template.Spec.Containers[0].ReadinessProbe, "webhook-values.yaml": &values.ReadinessProbe} {
+		if p == nil || p.HTTPGet == nil || p.HTTPGet.Path != "/" {
+			t.Errorf("%s: readiness %+v", name, p)
+		}
+	}
+}
+
 // TestWebhookKubeconfig: the address is that of the service.
 func TestWebhookKubeconfig(t *testing.T) {
 	var k struct {
