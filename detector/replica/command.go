@@ -167,7 +167,8 @@ func (c *Client) fill(ctx context.Context, generation string, write func(emit hi
 	restorer := m.Restore() // as replicas will
 	var failed, refused error
 	none := true
-	err = c.store.write(ctx, generation, func(emit history.Emit) {
+	again := func() error { return nil } // nobody else knows of them
+	err = c.store.write(ctx, generation, again, func(emit history.Emit) {
 		failed = write(func(table history.Table, key string, value []byte) {
 			if refused == nil {
 				refused = restorer.Add(table, key, value)

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector/history"
@@ -95,14 +96,24 @@ func (l *link) saveOnce(ctx context.Context, missing bool) error {
 		generation = randomID()
 	}
 	s.mine = false // until it is done
+	done := false
+	defer func() {
+		if all && !done {
+			l.abandon(ctx, generation)
+		}
+	}()
 	began := time.Now()
-	err = l.store.write(ctx, generation, func(emit history.Emit) { l.memory.Changes(all, emit) })
+	again := func() error { return l.keepLease(ctx, start) }
+	err = l.store.write(ctx, generation, again, func(emit history.Emit) { l.memory.Changes(all, emit) })
+	if errors.Is(err, errTaken) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	ctxCommit, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	done, err := l.store.commit(ctxCommit, l.id, head{epoch: h.epoch, generation: generation, at: h.at, start: start})
+	done, err = l.store.commit(ctxCommit, l.id, lease.generation, head{epoch: h.epoch, generation: generation, at: h.at, start: start})
 	if err != nil || !done {
 		return err
 	}
@@ -118,6 +129,28 @@ func (l *link) saveOnce(ctx context.Context, missing bool) error {
 	}
 	l.order.Unlock()
 	return nil
+}
+
+// errTaken is the error for a lease that somebody else has now.
+var errTaken = errors.New("another replica writes the records now")
+
+// keepLease renews the lease, or fails with errTaken.
+func (l *link) keepLease(ctx context.Context, start int64) error {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	lease, err := l.store.lease(ctx, l.id, start)
+	if err == nil && !lease.mine {
+		err = errTaken
+	}
+	return err
+}
+
+// abandon removes records that will not count, also at the end: each attempt to
+// write all of them makes new ones.
+func (l *link) abandon(ctx context.Context, generation string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	_, _ = l.store.abandon(ctx, generation) // or they expire
 }
 
 // finish writes the records a last time, if they are this replica's to write or

@@ -160,15 +160,20 @@ func (s *store) records(ctx context.Context, generation string, add func(table h
 }
 
 // write writes records into a generation: those that changed, or into a new one
-// all of them.
-func (s *store) write(ctx context.Context, generation string, changes func(emit history.Emit)) error {
+// all of them. It calls again, whose error ends it, before every part but the
+// first: parts may take long. After an error some may be there.
+func (s *store) write(ctx context.Context, generation string, again func() error, changes func(emit history.Emit)) error {
 	const most, mostBytes = 512, 1 << 20
 	pipe := s.client.Pipeline()
 	bytes := 0
 	tables := map[history.Table]bool{}
 	var failed error
+	first := true
 	flush := func() {
-		if failed == nil && pipe.Len() > 0 {
+		if failed == nil && pipe.Len() > 0 && !first {
+			failed = again()
+		}
+		if first = false; failed == nil && pipe.Len() > 0 {
 			// What is never committed goes by itself.
 			for table := range tables {
 				pipe.PExpire(ctx, s.keys.state(generation, table), s.keep)
@@ -228,10 +233,12 @@ func (s *store) lease(ctx context.Context, id string, start int64) (l lease, err
 	return l, nil
 }
 
-// commit makes the records of a generation count, which include the log up to at.
-func (s *store) commit(ctx context.Context, id string, h head) (bool, error) {
+// commit makes the records of a generation count, which include the log up to at,
+// in place of those of the generation before, which may be "" or the same. It
+// reports false if somebody else has or had the lease since it was taken.
+func (s *store) commit(ctx context.Context, id, before string, h head) (bool, error) {
 	names := append([]string{s.keys.meta(), s.keys.lease(), s.keys.log()}, s.hashes(h.generation)...)
-	n, err := commitScript.Run(ctx, s.client, names, id, h.epoch, h.generation, h.at, h.start, oldestKept(h.at), s.keep.Milliseconds()).Int()
+	n, err := commitScript.Run(ctx, s.client, names, id, h.epoch, h.generation, h.at, h.start, oldestKept(h.at), s.keep.Milliseconds(), before).Int()
 	return n == 1, err
 }
 
@@ -269,8 +276,8 @@ func (s *store) create(ctx context.Context, generation string, start int64) (boo
 	return n == 1, err
 }
 
-// abandon removes the records of a generation that was to be created. It reports
-// false, and removes nothing, if it was.
+// abandon removes the records of a generation that was to be created or committed.
+// It reports false, and removes nothing, if it was.
 func (s *store) abandon(ctx context.Context, generation string) (bool, error) {
 	names := append([]string{s.keys.meta()}, s.hashes(generation)...)
 	n, err := abandonScript.Run(ctx, s.client, names, generation).Int()

@@ -1,8 +1,14 @@
 -- Makes records that were written count, and drops what they stand for from the log.
 -- KEYS: meta, lease, log, then the hashes of the generation. ARGV: the replica;
--- epoch; gen; at; start; the oldest entry to keep; how long keys last, in ms.
+-- epoch; gen; at; start; the oldest entry to keep; how long keys last, in ms; the
+-- gen that these records replace, or "".
 -- Returns: 1, or 0 if it is no longer the replica's to say.
-if redis.call('GET', KEYS[2]) ~= ARGV[1] or redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then
+local m = redis.call('HMGET', KEYS[1], 'epoch', 'gen')
+if m[1] ~= ARGV[2] or (m[2] or '') ~= ARGV[8] then
+  return 0
+end
+-- A lease that ran out meanwhile is as good, as long as nobody else took it.
+if (redis.call('GET', KEYS[2]) or ARGV[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('HSET', KEYS[1], 'gen', ARGV[3], 'at', ARGV[4], 'start', ARGV[5])
