@@ -44,9 +44,15 @@ func boundsOf(cfg Config) history.Bounds {
 // Store is the history as it is now; see Adopt.
 func (m *Memory) Store() *history.Store { return m.store.Load() }
 
-// Adopt replaces the history by another one, with the bounds of the first.
-// Events that are being judged meanwhile may still teach the former one.
-func (m *Memory) Adopt(s *history.Store) { m.store.Store(s) }
+// Adopt replaces the history by that of another memory, which must not be used any
+// more, with its bounds. Which requests were judged lately is not replaced. Events
+// that are being judged meanwhile may still teach the former history.
+func (m *Memory) Adopt(from *Memory) {
+	if from.watchStarts.Load() {
+		m.watchStarts.Store(true)
+	}
+	m.store.Store(from.Store())
+}
 
 // Bounded says whether the memory has the bounds that a configuration asks for.
 // The number of principals is not compared.

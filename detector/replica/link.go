@@ -125,36 +125,49 @@ func (l *link) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.adopt(m, h, at)
-	return nil
+	return l.adopt(m, h, at)
 }
 
 // adopt replaces the history by one that was read, together with what was learnt
 // here and others may not know.
-func (l *link) adopt(m *detector.Memory, h head, at string) {
+func (l *link) adopt(m *detector.Memory, h head, at string) error {
 	l.order.Lock()
 	defer l.order.Unlock()
 	for l.judging > 0 || l.flying {
 		l.settled.Wait()
 	}
-	if d, err := detector.NewWith(l.cfg, m); err == nil {
-		l.mu.Lock()
-		// What was sent is in the log that was read, or in the records, together with
-		// what was wished since, unless it is another history now.
-		if h.epoch != l.epoch {
-			for _, e := range l.outbox.sent {
-				l.learn(m, d, &entry{observed: string(e.entry)})
-			}
+	d, err := detector.NewWith(l.cfg, m)
+	if err != nil {
+		return err
+	}
+	// What was sent is in the log that was read, or in the records, together with
+	// what was wished since, unless it is another history now.
+	var unknown [][]byte
+	l.mu.Lock()
+	if h.epoch != l.epoch {
+		for _, e := range l.outbox.sent {
+			unknown = append(unknown, e.entry)
 		}
-		for _, e := range l.outbox.entries {
+	}
+	l.mu.Unlock()
+	// Whoever has something to tell meanwhile, on a thread of the host, does not
+	// wait for what may take long.
+	for puts := uint64(0); ; {
+		for _, e := range unknown {
 			l.learn(m, d, &entry{observed: string(e)})
+		}
+		l.mu.Lock()
+		if unknown = l.outbox.since(&puts); len(unknown) == 0 {
+			l.memory.Adopt(m)
+			l.mu.Unlock()
+			break
 		}
 		l.mu.Unlock()
 	}
-	l.memory.Adopt(m.Store())
 	h.at = at
 	l.head, l.joined, l.rejoin = h, true, false
 	l.told.forget()
+	return nil
 }
 
 // learn does what an entry says. A broken one is counted.

@@ -120,6 +120,9 @@ func readOutcome(reply []any) (o outcome, err error) {
 	default:
 		return o, errAnswer
 	}
+	if len(reply) != 3 {
+		return o, errAnswer
+	}
 	o.last = text(2)
 	list, ok := reply[1].([]any)
 	if !ok {

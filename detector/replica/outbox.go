@@ -7,9 +7,11 @@ type outbox struct {
 	entries [][]byte
 	bytes   int
 	dropped uint64
-	flying  int // how many are being sent, not among entries
+	flying  int    // how many are being sent, not among entries
+	puts    uint64 // how many were ever put, some of them more than once
 
-	sent []sent
+	sent      []sent
+	sentBytes int
 }
 
 // sent is an observation as it was appended to the log.
@@ -22,7 +24,8 @@ type sent struct {
 const (
 	maxPending      = 1 << 16
 	maxPendingBytes = 32 << 20
-	maxSent         = 4096 // at least, and at most twice as many
+	maxSent         = 4096    // and at most twice as many
+	maxSentBytes    = 4 << 20 // and at most twice as many, besides those sent last
 )
 
 func (o *outbox) len() int { return len(o.entries) }
@@ -31,6 +34,7 @@ func (o *outbox) len() int { return len(o.entries) }
 func (o *outbox) put(entry []byte) {
 	o.entries = append(o.entries, entry)
 	o.bytes += len(entry)
+	o.puts++
 	for len(o.entries) > maxPending || o.bytes > maxPendingBytes {
 		o.bytes -= len(o.entries[0])
 		o.entries[0] = nil
@@ -76,11 +80,29 @@ func (o *outbox) done(batch [][]byte, last string) {
 	o.flying = 0
 	for _, e := range batch {
 		o.sent = append(o.sent, sent{last, e})
+		o.sentBytes += len(e)
 	}
 	// Now and then, since it copies what stays.
-	if len(o.sent) >= 2*maxSent {
-		o.sent = append(o.sent[:0:0], o.sent[len(o.sent)-maxSent:]...)
+	if len(o.sent) < 2*maxSent && o.sentBytes < 2*maxSentBytes {
+		return
 	}
+	from := max(len(o.sent)-maxSent, 0)
+	bytes := 0
+	for _, s := range o.sent[from:] {
+		bytes += len(s.entry)
+	}
+	for ; bytes > maxSentBytes; from++ {
+		bytes -= len(o.sent[from].entry)
+	}
+	o.sent, o.sentBytes = append(o.sent[:0:0], o.sent[from:]...), bytes
+}
+
+// since returns those of the entries that were put after so many puts, and makes
+// that all puts up to now. Nothing may be taken or put back in between.
+func (o *outbox) since(puts *uint64) [][]byte {
+	n := int(min(o.puts-*puts, uint64(len(o.entries))))
+	*puts = o.puts
+	return append([][]byte(nil), o.entries[len(o.entries)-n:]...)
 }
 
 // again puts what was sent after an entry of the log back among what is to be
@@ -93,6 +115,7 @@ func (o *outbox) again(after string) {
 	var batch [][]byte
 	for _, s := range o.sent[n:] {
 		batch = append(batch, s.entry)
+		o.sentBytes -= len(s.entry)
 	}
 	o.sent = o.sent[:n]
 	o.before(batch)

@@ -235,6 +235,7 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 	l.flying = true
 	epoch, at := l.epoch, l.at
 	l.order.Unlock()
+	defer l.landed() // also after a panic: others, and the end, wait for it
 
 	began := time.Now()
 	o, err := l.store.exchange(ctx, epoch, at, l.id, batch)
@@ -242,17 +243,24 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 	l.stats.exchanges.Add(1)
 	if err != nil {
 		l.stats.failures.Add(1)
-	}
-
-	l.order.Lock()
-	defer l.order.Unlock()
-	defer func() {
-		l.flying = false
-		l.settled.Broadcast()
-	}()
-	if err != nil {
 		return "", err
 	}
+	l.came(ctx, at, &o, batch, requests)
+	return o.status, nil
+}
+
+// landed notes that an exchange is over.
+func (l *link) landed() {
+	l.order.Lock()
+	defer l.order.Unlock()
+	l.flying = false
+	l.settled.Broadcast()
+}
+
+// came does what follows from an exchange that was answered.
+func (l *link) came(ctx context.Context, at string, o *outcome, batch [][]byte, requests []*request) {
+	l.order.Lock()
+	defer l.order.Unlock()
 	switch o.status {
 	case statusLost:
 		if later(at, o.last) {
@@ -262,23 +270,23 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 			l.mu.Lock()
 			l.outbox.again(o.last)
 			l.mu.Unlock()
-			return o.status, nil
+			return
 		}
 		l.rejoin = true
 		// It may be both: entries lost, and others appended since.
 		l.mu.Lock()
 		l.outbox.again(earlier(at, lossSpan))
 		l.mu.Unlock()
-		return o.status, nil
+		return
 	case statusOK, statusMore:
 	default:
-		return o.status, nil
+		return
 	}
 	l.await(ctx)
 	l.apply(o.others)
 	l.at = o.last
 	if o.status != statusOK {
-		return o.status, nil
+		return
 	}
 	l.stats.sent.Add(uint64(len(batch)))
 	l.mu.Lock()
@@ -292,7 +300,6 @@ func (l *link) exchange(ctx context.Context, batch [][]byte, requests []*request
 			l.judging++
 		}
 	}
-	return o.status, nil
 }
 
 // await waits for sessions that were answered before to end, so that what others
