@@ -172,6 +172,21 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestNothingToJudge: who gives the wrong file, or has the wrong policy, is told.
+func TestNothingToJudge(t *testing.T) {
+	f := func(log string, told bool) {
+		t.Helper()
+		_, err, code := secretwatch(t, log, "replay", "-")
+		if code != 0 || strings.Contains(err, "no request for secrets is among them") != told {
+			t.Fatalf("code %d, %s", code, err)
+		}
+	}
+	f("2026-01-01T00:00:00Z stdout F "+event("alice", "a"), true)
+	f(`{"level":"info","msg":"starting"}`, true)
+	f("", false)
+	f(event("alice", "a"), false)
+}
+
 // TestJSON compares what replay writes, line by line.
 func TestJSON(t *testing.T) {
 	verdict := func(line string) string {

@@ -28,8 +28,11 @@ func (r *replayer) summary(w io.Writer, took time.Duration) {
 	for _, id := range r.rec.rulesByCount() {
 		fmt.Fprintf(w, "  %6d  %s\n", r.rec.byRule[id], id)
 	}
-	if r.rec.learning > 0 && r.rec.learning == int(s.Judged) {
-		fmt.Fprintf(w, "all of it fell in the learning period (%s), in which new values are learnt and raise nothing; see --learning-period\n", r.cfg.Detector.LearningPeriod)
+	switch {
+	case r.records > 0 && s.Judged+s.Duplicates == 0:
+		fmt.Fprintln(w, "no request for secrets is among them: are these audit events, one a line, and does the audit policy log secrets?")
+	case r.rec.learning > 0 && r.rec.learning == int(s.Judged):
+		fmt.Fprintln(w, "all of it fell in the learning period, in which new values are learnt and raise nothing; see --learning-period")
 	}
 	for _, c := range []struct {
 		n    uint64
