@@ -148,6 +148,20 @@ func TestExamples(t *testing.T) {
 
 var fingerprint = regexp.MustCompile(`(?m)^  "fingerprint": .*$`)
 
+// TestReadmeExample: so is the one in the README.
+func TestReadmeExample(t *testing.T) {
+	m := regexp.MustCompile("(?s)```json\n\"severity\": \"([a-z]+)\",\n\"secretwatch\": (.*?\"audit_id\": \"([^\"]+)\".*?)\n```").FindStringSubmatch(string(read(t, "../../README.md")))
+	require.NotNil(t, m)
+	p, found := newPipeline(t, "native"), ""
+	findings(t, func(v *detector.Verdict, _ bool) {
+		if v.AuditID == m[3] {
+			require.Equal(t, v.Severity.String(), m[1])
+			found = string(pretty(t, p.AppendJSON(nil, v)))
+		}
+	})
+	require.Equal(t, fingerprint.ReplaceAllString(found, ""), fingerprint.ReplaceAllString(m[2], ""))
+}
+
 // examples returns for each rule the first finding with the fewest other rules,
 // those of the recorded log before those of testdata/extra.jsonl.
 func examples(t testing.TB) map[string][]byte {
