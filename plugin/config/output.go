@@ -199,7 +199,10 @@ func parseTarget(v string) (Target, error) {
 	if u.User != nil {
 		return Target{}, errors.New("no user or password has a place in it")
 	}
-	if u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+	if u.Opaque != "" {
+		return Target{}, errors.New("a scheme and // come first")
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
 		return Target{}, errors.New("nothing follows host and path")
 	}
 	switch u.Scheme {

@@ -76,7 +76,8 @@ func TestTarget(t *testing.T) {
 		}
 	}
 	bad("", "no such scheme")
-	bad("collector:24224", "nothing follows host and path")
+	bad("collector:24224", "a scheme and // come first")
+	bad("file:findings.jsonl", "a scheme and // come first")
 	bad("tcp://collector:24224", "no such scheme")
 	bad("forward://", "a host is missing")
 	bad("forward://c:0", "no such port")
