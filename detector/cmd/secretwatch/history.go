@@ -233,7 +233,7 @@ func (h *historian) edit(e edit) error {
 			return h.unknown()
 		}
 		if h.value != "" && len(all) == 0 {
-			return fmt.Errorf("%q has no such value %q that can be %s; \"secretwatch history show\" lists its values", h.args[0], h.value, e.done)
+			return fmt.Errorf("%q has no %s %q; \"secretwatch history show\" lists its values", h.args[0], e.takes, h.value)
 		}
 		values = all
 		return nil

@@ -31,14 +31,15 @@ type place interface {
 
 // edit is what can be done to a principal.
 type edit struct {
-	done string // "forgotten"
-	here func(s *history.Store, principal, value string) (values []string, ok bool)
-	tell func(c *replica.Client, ctx context.Context, of *replica.Copy, principal, value string) error
+	done  string // "forgotten"
+	takes string // "value"
+	here  func(s *history.Store, principal, value string) (values []string, ok bool)
+	tell  func(c *replica.Client, ctx context.Context, of *replica.Copy, principal, value string) error
 }
 
 var (
-	forgetting = edit{"forgotten", (*history.Store).Forget, (*replica.Client).Forget}
-	approving  = edit{"approved", (*history.Store).Approve, (*replica.Client).Approve}
+	forgetting = edit{"forgotten", "value", (*history.Store).Forget, (*replica.Client).Forget}
+	approving  = edit{"approved", "value on probation", (*history.Store).Approve, (*replica.Client).Approve}
 )
 
 // placeOf returns the place that a command line names: a file, or the properties

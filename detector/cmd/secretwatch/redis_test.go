@@ -257,7 +257,7 @@ func TestHistoryRedisErrors(t *testing.T) {
 	ok(t, with(in(url), "import", write(t, "lines", []byte(lines)))...)
 	f(exitInput, `no principal "bob"; "secretwatch history show --redis-url redis://`+server.Addr()+` --cluster prod" lists them`, in(url), "show", "bob")
 	f(exitInput, `no principal "bob"`, in(url), "approve", "bob")
-	f(exitInput, "no such value", in(url), "approve", "alice", "--value", "x")
+	f(exitInput, "no value on probation", in(url), "approve", "alice", "--value", "x")
 	f(exitInput, "already", in(url), "import")
 	if n, err := server.Do("EXISTS", "secretwatch:{prod}:log"); err != nil || n != int64(0) {
 		t.Errorf("what failed was told to instances: %v, %v", n, err)
