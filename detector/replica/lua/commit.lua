@@ -11,8 +11,10 @@ end
 if (redis.call('GET', KEYS[2]) or ARGV[1]) ~= ARGV[1] then
   return 0
 end
-redis.call('HSET', KEYS[1], 'gen', ARGV[3], 'at', ARGV[4], 'start', ARGV[5])
+-- First what makes room: a server that is full refuses a script's first write if
+-- it takes any.
 redis.call('XTRIM', KEYS[3], 'MINID', '~', ARGV[6])
+redis.call('HSET', KEYS[1], 'gen', ARGV[3], 'at', ARGV[4], 'start', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 for i = 3, #KEYS do
   redis.call('PEXPIRE', KEYS[i], ARGV[7])
