@@ -137,9 +137,12 @@ func (s *store) replay(ctx context.Context, h head, f func(e *entry)) (at string
 	}
 }
 
-// records calls add for all records of a generation.
-func (s *store) records(ctx context.Context, generation string, add func(table history.Table, key string, value []byte) error) error {
+// records calls add once for each record of a generation.
+func (s *store) records(ctx context.Context, generation string, add addRecord) error {
 	for _, table := range detector.Tables() {
+		// What changes while it is read can come more than once. What came first will
+		// do: the log has the rest.
+		seen := map[string]struct{}{}
 		var cursor uint64
 		for {
 			pairs, next, err := s.client.HScan(ctx, s.keys.state(generation, table), cursor, "", 1000).Result()
@@ -147,6 +150,10 @@ func (s *store) records(ctx context.Context, generation string, add func(table h
 				return err
 			}
 			for i := 0; i+1 < len(pairs); i += 2 {
+				if _, again := seen[pairs[i]]; again {
+					continue
+				}
+				seen[pairs[i]] = struct{}{}
 				if err := add(table, pairs[i], []byte(pairs[i+1])); err != nil {
 					return fmt.Errorf("records: %w", err)
 				}
