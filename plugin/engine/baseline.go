@@ -211,11 +211,13 @@ func (l *log) reopen() {
 	}
 }
 
+// close ends reading, for good or until reopen. Logs that wait for their turn may be
+// many, so that they hold no more than the events that were found.
 func (l *log) close() {
 	if l.src != nil {
 		l.src.Close()
-		l.src = nil
 	}
+	l.src, l.pipe, l.line, l.chunk, l.records = nil, nil, nil, nil, logfile.Records{}
 }
 
 // next reads on to the next line with events and reports whether there is one.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +106,35 @@ func TestOnlyTheFirstStartReadsTheBaseline(t *testing.T) {
 		require.NoError(t, e.Close())
 		j.has(t, want)
 		require.Len(t, j.lines, map[bool]int{true: 3, false: 1}[want == "learning is over"])
+	}
+}
+
+// Logs are opened one after the other to see when their turn is. What reading them
+// took is not held until then.
+func TestLogsThatWaitHoldLittle(t *testing.T) {
+	dir := t.TempDir()
+	const files, long = 200, 512 << 10
+	for i := range files {
+		text := strings.Repeat("x", long) + "\n" + access("alice", i) + "\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.log", i)), []byte(text), 0o600))
+	}
+	b := &Baseline{Config: config.Default(), Log: &journal{}}
+	waiting := make([]*log, files)
+	held := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := held()
+	for i := range waiting {
+		l := &log{b: b, name: filepath.Join(dir, fmt.Sprintf("%03d.log", i))}
+		require.True(t, l.open() && l.next())
+		l.close()
+		waiting[i] = l
+	}
+	require.Less(t, held(), before+files*long/8)
+	for i, l := range waiting {
+		require.Equal(t, fmt.Sprint("alice-", i), l.events[0].AuditID)
 	}
 }
