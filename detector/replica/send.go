@@ -194,15 +194,26 @@ func (l *link) probe() error {
 		}
 	}
 	const attempts = 64 // of reading what others observed meanwhile
+	slow := false
 	for range attempts {
 		l.mu.Lock()
 		batch := l.outbox.take(maxBatch)
 		l.mu.Unlock()
-		ctx, cancel := context.WithTimeout(l.context, l.o.Timeout)
+		// So may reading much of what others observed.
+		ctx, cancel := context.WithTimeout(l.context, connectTimeout)
+		began := time.Now()
 		status, err := l.exchange(ctx, batch, nil)
+		took := time.Since(began)
 		cancel()
 		if err == nil && status == statusOK {
-			return nil
+			if took <= l.o.Timeout {
+				return nil
+			}
+			if slow {
+				return errSlow{l.o.Timeout}
+			}
+			slow = true // there is little left to read now
+			continue
 		}
 		l.mu.Lock()
 		l.outbox.back(batch)
