@@ -2,6 +2,8 @@ package replica
 
 import (
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +190,36 @@ func TestStartWithoutServer(t *testing.T) {
 	require.Contains(t, v.Reason, "192.0.2.1")
 	v = late.look(accessAt("alice", "203.0.113.1", kubectl, "a", "b", afterwards+2))
 	require.False(t, v.First)
+}
+
+// Servers that take connections and say nothing do not hold up a start for long,
+// and what is said of them is one line.
+func TestStartWithSilentServers(t *testing.T) {
+	var addrs []string
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { l.Close() })
+		addrs = append(addrs, l.Addr().String()) // the system takes them
+	}
+	all := strings.Join(addrs, ",")
+	for _, url := range []string{
+		"redis://" + addrs[0], "rediss://" + addrs[0], "redis+cluster://" + all, "rediss+cluster://" + all,
+		"redis+sentinel://" + all + "/master", "rediss+sentinel://" + all + "/master",
+	} {
+		t.Run(url[:strings.Index(url, ":")], func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			m := newMember(t, url)
+			require.Less(t, time.Since(began), connectTimeout+time.Second)
+			require.False(t, m.h.l.up.Load())
+			require.Len(t, m.log.lines, 1)
+			require.NotContains(t, m.log.lines[0], "\n")
+			began = time.Now()
+			require.NoError(t, m.close())
+			require.Less(t, time.Since(began), endTimeout+connectTimeout+time.Second)
+		})
+	}
 }
 
 func TestCloseDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {

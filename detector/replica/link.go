@@ -79,9 +79,13 @@ func newLink(o Options, cfg detector.Config) (*link, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	l.context, l.cancel = context.WithCancel(context.Background())
+	began := time.Now()
+	if err := l.ping(); err != nil {
+		l.trip(err)
+		return l, nil
+	}
 	ctx, cancel := context.WithTimeout(l.context, loadTimeout)
 	defer cancel()
-	began := time.Now()
 	if err := l.join(ctx); err != nil {
 		l.trip(err)
 		return l, nil
@@ -94,6 +98,14 @@ func newLink(o Options, cfg detector.Config) (*link, error) {
 	}
 	l.up.Store(true)
 	return l, nil
+}
+
+// ping asks the server for an answer, with time to make a connection, which may
+// take longer than an answer may.
+func (l *link) ping() error {
+	ctx, cancel := context.WithTimeout(l.context, connectTimeout)
+	defer cancel()
+	return l.store.client.Ping(ctx).Err()
 }
 
 // join takes the history over from Redis, if there is more to be known of it

@@ -22,6 +22,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +56,7 @@ type Options struct {
 
 // Bounds of time that nobody waits for but the goroutines here.
 const (
-	// connectTimeout is for making a connection.
+	// connectTimeout is for making a connection, and for an answer nobody waits for.
 	connectTimeout = 2 * time.Second
 	// loadTimeout is how long the start may take to read the history.
 	loadTimeout = 20 * time.Second
@@ -165,10 +166,14 @@ func randomID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// plain shortens an error of the client to what is wrong.
+// plain shortens an error of the client to what is wrong, on one line.
 func plain(err error) error {
-	if errors.Is(err, redis.ErrClosed) {
+	text := err.Error()
+	switch {
+	case errors.Is(err, redis.ErrClosed):
 		return errors.New("closed")
+	case strings.ContainsAny(text, "\r\n"): // several Sentinels, one a line
+		return errors.New(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' }), ", "))
 	}
 	return err
 }

@@ -177,10 +177,7 @@ var errBehind = errors.New("more is observed elsewhere than can be read")
 
 // probe looks whether the server answers, in time, and takes what it is sent.
 func (l *link) probe() error {
-	// Making a connection may take longer than an answer may.
-	ctx, cancel := context.WithTimeout(l.context, connectTimeout)
-	defer cancel()
-	if err := l.store.client.Ping(ctx).Err(); err != nil {
+	if err := l.ping(); err != nil {
 		return err
 	}
 	l.order.Lock()
@@ -199,7 +196,7 @@ func (l *link) probe() error {
 		l.mu.Lock()
 		batch := l.outbox.take(maxBatch)
 		l.mu.Unlock()
-		// So may reading much of what others observed.
+		// Reading much of what others observed may take longer than an answer may.
 		ctx, cancel := context.WithTimeout(l.context, connectTimeout)
 		began := time.Now()
 		status, err := l.exchange(ctx, batch, nil)

@@ -60,8 +60,8 @@ func (t *told) forget() {
 // generation and those of the one before. The zero value is empty and ready.
 type times struct{ latest, before map[uint64]int64 }
 
-// generation is how many keys are remembered at least.
-const generation = 1 << 16
+// latestTimes is how many keys are remembered at least, and twice as many at most.
+const latestTimes = 1 << 16
 
 // due reports whether the key was not due within span of t, and takes t if so.
 func (ts *times) due(key uint64, t, span int64) bool {
@@ -82,7 +82,7 @@ func (ts *times) old(key uint64, t, span int64) bool {
 }
 
 func (ts *times) set(key uint64, t int64) {
-	if len(ts.latest) >= generation {
+	if len(ts.latest) >= latestTimes {
 		ts.before, ts.latest = ts.latest, nil
 	}
 	if ts.latest == nil {
