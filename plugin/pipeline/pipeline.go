@@ -74,6 +74,7 @@ type Pipeline struct {
 	watch  *Metrics // nil for none
 	log    Logger
 	faults limiter   // of messages about chunks given up
+	blind  lookout   // for records in which nothing can be judged
 	idle   sync.Pool // of *scratch
 }
 
@@ -247,6 +248,7 @@ func (p *Pipeline) record(s *scratch, b []byte, at chunk.Span) {
 		return
 	}
 	what := p.body(s, r.Body)
+	p.blind.note(what, p.log)
 	if what == several && p.split && p.splitRecord(s, &r) {
 		s.edits.Replace(at.Start, at.End-at.Start, s.records)
 		return
