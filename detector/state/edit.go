@@ -97,6 +97,7 @@ func Edit(path string, cfg detector.Config, f func(m *detector.Memory) error) er
 	}
 	return finish(path, s, s.write(false, func(emit history.Emit) error {
 		m.Changes(false, emit)
+		m.Last(emit) // nothing was judged since
 		return nil
 	}))
 }
