@@ -326,6 +326,9 @@ const quietFor = 10 * time.Second
 
 // trip notes that the server does not answer as it should.
 func (l *link) trip(err error) {
+	if errors.Is(err, context.Canceled) {
+		return // it is the end here, not there
+	}
 	l.up.Store(false)
 	wake(l.telling) // who sends looks for the server
 	l.mu.Lock()

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -122,4 +123,23 @@ func TestAnswersOfAnUnknownForm(t *testing.T) {
 	o, err := readOutcome([]any{"ok", []any{[]any{"1-0", []any{"o", "a", "e", "b", "odd"}}}, "1-0"})
 	require.NoError(t, err)
 	require.Equal(t, []entry{{id: "1-0", origin: "a", observed: "b"}}, o.others)
+}
+
+// What was told a moment before the end is sent, and nothing is said of a server
+// that answers.
+func TestCloseSendsWhatIsLeft(t *testing.T) {
+	server := redistest.Start(t)
+	const rounds = 30
+	for i := range rounds {
+		m := newMember(t, server.URL())
+		// More than one batch, so that some are sent at once.
+		for n := range 2*maxBatch + 1 {
+			m.h.Tell(m.d, accessAt(fmt.Sprint("user", n), "192.0.2.1", kubectl, "a", "b", i))
+		}
+		require.NoError(t, m.close())
+		require.Zero(t, m.log.count("warn"), "round %d: %q", i, m.log.lines)
+	}
+	length, err := server.Do("XLEN", keysOf("test").log())
+	require.NoError(t, err)
+	require.EqualValues(t, rounds*(2*maxBatch+1), length)
 }

@@ -53,6 +53,9 @@ func (l *link) send() {
 				return
 			}
 		}
+		if l.context.Err() != nil {
+			return // what is left is sent at the end
+		}
 		l.flush()
 	}
 }
