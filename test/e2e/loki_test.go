@@ -363,6 +363,9 @@ func (l *loki) checkAlerts(t *testing.T, findings []verdict) {
 				continue
 			}
 			name := a.Labels["alertname"]
+			if query := fmt.Sprintf(`| secretwatch_user=%q |`, a.Labels["secretwatch_user"]); !strings.Contains(a.Annotations["description"], query) {
+				t.Errorf("%s: %s does not ask for %s", name, a.Annotations["description"], query)
+			}
 			if !strings.Contains(a.Annotations["summary"], a.Labels["secretwatch_user"]) || !strings.HasSuffix(a.Annotations["summary"], " in CLUSTER") || strings.Contains(fmt.Sprint(a.Annotations), "<no value>") {
 				t.Errorf("%s says %v", name, a.Annotations)
 			}
