@@ -27,7 +27,7 @@ type Engine struct {
 type kept interface {
 	Memory() *detector.Memory
 	Fresh() bool // a baseline is to be read
-	Start()
+	Start()      // further calls do nothing
 	Close() error
 }
 
@@ -53,11 +53,12 @@ func Open(cfg *config.Config, log pipeline.Logger) (*Engine, error) {
 		b := Baseline{Config: cfg, Memory: memory, Log: log, Until: time.Now().Add(cfg.BaselineTimeout)}
 		if e.shared != nil {
 			b.Tell = e.shared.Tell
+			e.shared.Start() // at once: what may wait to be sent is bounded
 		}
 		b.Load()
 	}
 	if e.kept != nil {
-		e.kept.Start()
+		e.kept.Start() // a file only now: half a baseline is none
 	}
 	d, err := detector.NewWith(cfg.Detector, memory)
 	if err != nil {

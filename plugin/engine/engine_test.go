@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,12 +16,18 @@ import (
 
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/plugin/config"
+	"github.com/secretwatch/secretwatch/test/redistest"
 )
 
 // journal keeps log lines.
-type journal struct{ lines []string }
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
 
 func (j *journal) add(format string, args []any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.lines = append(j.lines, fmt.Sprintf(format, args...))
 }
 func (j *journal) Errorf(format string, args ...any) { j.add(format, args) }
@@ -28,6 +37,8 @@ func (j *journal) Debugf(format string, args ...any) { j.add(format, args) }
 
 func (j *journal) has(t *testing.T, want string) {
 	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if text := strings.Join(j.lines, "\n"); !strings.Contains(text, want) {
 		t.Errorf("log lacks %q:\n%s", want, text)
 	}
@@ -137,4 +148,32 @@ func TestLogsThatWaitHoldLittle(t *testing.T) {
 	for i, l := range waiting {
 		require.Equal(t, fmt.Sprint("alice-", i), l.events[0].AuditID)
 	}
+}
+
+// A baseline can hold more than waits to be sent: it is sent while it is read.
+func TestOthersHearOfTheWholeBaseline(t *testing.T) {
+	server := redistest.Start(t)
+	path := filepath.Join(t.TempDir(), "audit.log")
+	const secrets = 70_000 // more than 65,536
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	w := bufio.NewWriter(f)
+	for i := range secrets {
+		line := access(fmt.Sprint("user", i%50), i/100)
+		line = strings.ReplaceAll(line, `"auditID":"`, fmt.Sprintf(`"auditID":"%d-`, i))
+		fmt.Fprintln(w, strings.ReplaceAll(line, `"name":"b"`, fmt.Sprintf(`"name":"b%d"`, i)))
+	}
+	require.NoError(t, errors.Join(w.Flush(), f.Close()))
+	cfg := config.Default()
+	require.NoError(t, cfg.Set("redis_url", server.URL()))
+	cfg.RedisTimeout = 5 * time.Second // tests share processors
+	cfg.Baseline = []string{path}
+	j := &journal{}
+	e, err := Open(cfg, j)
+	require.NoError(t, err)
+	j.has(t, "70000 secret accesses of 50 identities")
+	shared := e.Stats().Shared
+	require.NoError(t, e.Close())
+	require.Zero(t, shared.Dropped)
+	require.EqualValues(t, secrets, e.Stats().Shared.Sent)
 }
