@@ -170,6 +170,10 @@ func (l *link) adopt(m *detector.Memory, h head, at string) error {
 		}
 		l.mu.Lock()
 		if unknown = l.outbox.since(&puts); len(unknown) == 0 {
+			// Learning that ended here, with a baseline, does not begin again.
+			if since := l.memory.Store().Since(); since != 0 {
+				m.Store().Start(since)
+			}
 			l.memory.Adopt(m)
 			l.mu.Unlock()
 			break

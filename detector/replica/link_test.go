@@ -31,6 +31,7 @@ func TestNobodyWaitsForAdoption(t *testing.T) {
 	tell := func(user string) { h.Tell(d, accessAt(user, "192.0.2.1", kubectl, "a", "b", afterwards)) }
 	tell("carol")
 
+	h.Memory().Store().EndLearning()
 	read := detector.NewMemory(l.cfg)
 	shard := read.Store().Shard("carol")
 	shard.Lock() // who learns of carol waits
@@ -58,6 +59,8 @@ func TestNobodyWaitsForAdoption(t *testing.T) {
 	require.NoError(t, <-adopted)
 	<-told
 	require.Equal(t, []string{"carol", "dave"}, h.Memory().Store().Names())
+	_, learning := h.Memory().Store().Started()
+	require.False(t, learning)
 }
 
 // A watch that began before a replica starts is known to have been judged when it
