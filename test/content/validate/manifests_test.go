@@ -279,6 +279,7 @@ func TestAuditPolicy(t *testing.T) {
 	f(audit.LevelMetadata, "", "configmaps", "")
 	f(audit.LevelMetadata, "authentication.k8s.io", "tokenreviews", "")
 	f(audit.LevelMetadata, "", "pods", "exec")
+	f(audit.LevelMetadata, "", "pods", "ephemeralcontainers")
 	f(audit.LevelNone, "", "pods", "")
 	for _, r := range p.Rules {
 		if audit.LevelMetadata.Less(r.Level) {
