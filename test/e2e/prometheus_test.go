@@ -81,6 +81,8 @@ func TestPrometheus(t *testing.T) {
 			want["SecretwatchCriticalFinding "+j.verdict.rules()[0]] = true
 		case "high":
 			want["SecretwatchHighFinding "+j.verdict.rules()[0]] = true
+		case "medium":
+			want["SecretwatchMediumFinding "+j.verdict.rules()[0]] = true
 		}
 	}
 	if findings <= first || len(want) < 3 {
