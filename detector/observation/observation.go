@@ -25,11 +25,12 @@ const format = 1
 // Limits of what is kept of an event, in bytes and elements. The API server
 // itself cuts user agents at 1024 bytes (k8s.io/apiserver/pkg/audit).
 const (
-	maxText  = 1024
-	maxAgent = 2048
-	maxName  = 512
-	maxAddr  = 64
-	maxList  = 64
+	maxText   = 1024
+	maxAgent  = 2048
+	maxName   = 512
+	maxAddr   = 64
+	maxList   = 64
+	maxGroups = 8 << 10 // of all groups of a user together
 )
 
 // Observation is one access, as one detector saw it.
@@ -95,13 +96,24 @@ func (o *Observation) Of(ev *audit.Event, time int64, object uint64, learning bo
 
 func (u *User) of(from *audit.User) {
 	*u = User{
-		Name: cut(from.Username, maxText), Groups: cutAll(from.Groups[:min(len(from.Groups), maxList)], maxName),
+		Name: cut(from.Username, maxText), Groups: cutAll(some(from.Groups), maxName),
 		CredentialID: cut(from.CredentialID, maxName), PodName: cut(from.PodName, maxName),
 		PodUID: cut(from.PodUID, maxName), NodeName: cut(from.NodeName, maxName),
 	}
 }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }
+
+// some returns the first of a user's groups.
+func some(groups []string) []string {
+	bytes := 0
+	for i, g := range groups {
+		if bytes += min(len(g), maxName); i == maxList || bytes > maxGroups {
+			return groups[:i]
+		}
+	}
+	return groups
+}
 
 // cutAll cuts the strings of a list, in a copy if there is one to be cut.
 func cutAll(list []string, n int) []string {

@@ -1,6 +1,7 @@
 package observation
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -69,12 +70,20 @@ func TestBounds(t *testing.T) {
 	ev.SourceIPs = slices.Repeat([]string{"192.0.2.1"}, 100_000)
 	ev.SourceIPs[len(ev.SourceIPs)-1] = "203.0.113.9"
 	ev.User.Groups = slices.Repeat([]string{long}, 1000)
+	ev.Impersonated = audit.User{Username: long, Groups: ev.User.Groups, CredentialID: long, PodName: long, PodUID: long, NodeName: long}
 	var o Observation
 	o.Of(ev, 1, 0, false)
 	b := o.Append(nil)
-	require.Less(t, len(b), 80<<10)
+	require.Less(t, len(b), 32<<10)
 	require.NoError(t, o.Decode(b))
 	require.Equal(t, "203.0.113.9", o.SourceIPs[len(o.SourceIPs)-1])
+	// Those of people with many groups are all there.
+	ev.User.Groups = nil
+	for i := range maxList {
+		ev.User.Groups = append(ev.User.Groups, fmt.Sprintf("cn=team-%d,ou=groups,ou=platform,dc=example,dc=org", i))
+	}
+	o.Of(ev, 1, 0, false)
+	require.Equal(t, ev.User.Groups, o.User.Groups)
 }
 
 func TestBroken(t *testing.T) {
