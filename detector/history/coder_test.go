@@ -13,6 +13,7 @@ import (
 // notKept are the fields that a record does not hold, and why.
 var notKept = map[string]string{
 	"Principal.mark": "a restored principal starts with a mark of its own",
+	"Principal.at":   "of the list it stands in, whose order the times of use keep",
 	"Objects.index":  "made from the entries",
 }
 
@@ -134,7 +135,9 @@ func TestEveryPartOfTheStoreIsKept(t *testing.T) {
 	}
 	f(Store{}, "Bounds", "Wide", "Minted", "Suspicious", "NodeAddrs", "shards", "start", "clock", "emitted", "emittedStart",
 		"Nodes", "Forwarders", "Accounts", "People")
-	f(Shard{}, "Mutex", "bounds", "known", "fresh", "cap", "ghosts", "next", "lost", "changes")
+	f(Shard{}, "Mutex", "bounds", "roster", "cap", "ghosts", "next", "lost", "changes")
+	f(roster{}, "seed", "slots", "n", "known", "fresh")
+	f(links{}, "in", "newer", "older")
 	f(Shared{}, "Mutex", "Principal")
 	f(mark{}, "touched", "dirty", "saved")
 	f(owned{}, "LRU", "name", "touched")

@@ -26,7 +26,7 @@ func (s *Store) edit(name string, f func(sh *Shard, p *Principal)) bool {
 	sh := s.Shard(name)
 	sh.Lock()
 	defer sh.Unlock()
-	if !sh.has(name) {
+	if sh.find(name) == nil {
 		return false
 	}
 	p, _ := sh.Get(name, 0)
@@ -88,8 +88,7 @@ func (s *Set) approve(b *Bounds, v *Value) {
 func (s *Store) Forget(name, value string) (removed []string, ok bool) {
 	ok = s.edit(name, func(sh *Shard, p *Principal) {
 		if value == "" {
-			sh.known.Remove(name)
-			sh.fresh.Remove(name)
+			sh.drop(p)
 			return
 		}
 		p.each(func(set *Set, v *Value) {

@@ -54,6 +54,7 @@ type Principal struct {
 	Said    Said
 
 	mark mark
+	at   links
 }
 
 // InTurn is how close together uses from two sources have to be to count as

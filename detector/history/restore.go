@@ -79,14 +79,14 @@ func (r *Restorer) Done() {
 		clock = max(clock, p.mark.touched)
 		sh := s.Shard(p.Name)
 		if !e.known {
-			sh.fresh.Add(p.Name, p)
+			sh.addFresh(p)
 			continue
 		}
-		if _, old, ok := sh.known.GetOldest(); ok && sh.full() {
-			sh.known.RemoveOldest()
+		if old := sh.known.oldest; sh.full() {
+			sh.drop(old)
 			sh.forget(old)
 		}
-		sh.known.Add(p.Name, p)
+		sh.add(&sh.known, p)
 	}
 	s.clock.Store(clock)
 	for _, c := range s.common() {

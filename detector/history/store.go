@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // Minted is a service account token somebody asked for.
@@ -71,9 +70,8 @@ func (s *Shared) With(f func(p *Principal)) {
 type Shard struct {
 	sync.Mutex
 	bounds *Bounds
-	known  *simplelru.LRU[string, *Principal] // taught, and not on probation
-	fresh  *simplelru.LRU[string, *Principal] // everybody else
-	cap    int                                // of known
+	roster
+	cap    int // of known
 	ghosts []ghost
 	next   int
 	lost   int64
@@ -108,8 +106,7 @@ func NewStore(b Bounds, principals int) *Store {
 		sh := &s.shards[i]
 		sh.bounds = &s.Bounds
 		sh.cap = each
-		sh.known, _ = simplelru.NewLRU(each, sh.left)
-		sh.fresh, _ = simplelru.NewLRU(max(each/8, 8), sh.left)
+		sh.roster = newRoster()
 	}
 	return s
 }
@@ -140,17 +137,13 @@ func (s *Store) Shard(name string) *Shard {
 // valid while the shard is locked. unsure says that the principal is not
 // remembered but may have been known: the shard had to forget principals.
 func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
-	if p, ok := sh.known.Get(name); ok {
-		sh.touch(p)
-		return p, false
-	}
-	if p, ok := sh.fresh.Get(name); ok {
+	if p := sh.find(name); p != nil {
+		sh.move(p.at.in, p)
 		sh.touch(p)
 		return p, false
 	}
 	p = &Principal{Name: strings.Clone(name)}
-	_, oldest, _ := sh.fresh.GetOldest()
-	if sh.fresh.Add(p.Name, p) && !expired(oldest.Last, t, sh.bounds.Window) {
+	if old := sh.addFresh(p); old != nil && !expired(old.Last, t, sh.bounds.Window) {
 		sh.bounds.evicted.newcomers.Add(1)
 	}
 	sh.touch(p)
@@ -166,10 +159,25 @@ func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
 // Peek returns the record of a principal if there is one, without counting that
 // as a use. It is valid while the shard is locked.
 func (sh *Shard) Peek(name string) (p *Principal, ok bool) {
-	if p, ok = sh.known.Peek(name); !ok {
-		p, ok = sh.fresh.Peek(name)
+	p = sh.find(name)
+	return p, p != nil
+}
+
+// addFresh adds a principal that is not known and returns the one that had to
+// make room for it, or nil.
+func (sh *Shard) addFresh(p *Principal) (displaced *Principal) {
+	if sh.fresh.n >= max(sh.cap/8, 8) {
+		displaced = sh.fresh.oldest
+		sh.drop(displaced)
 	}
-	return p, ok
+	sh.add(&sh.fresh, p)
+	return displaced
+}
+
+// drop forgets a principal.
+func (sh *Shard) drop(p *Principal) {
+	sh.remove(p)
+	sh.left(p)
 }
 
 // Teach records that an access of p at t fits. Once p is known, and not on
@@ -186,27 +194,26 @@ func (sh *Shard) Teach(p *Principal, t int64, learning bool) bool {
 		}
 		p.Flagged = 0
 	}
-	if sh.known.Contains(p.Name) {
+	if p.at.in == &sh.known {
 		return false
 	}
-	// Len at capacity: somebody has to go.
-	if _, old, ok := sh.known.GetOldest(); ok && sh.full() {
+	if old := sh.known.oldest; sh.full() {
 		gone := expired(old.Last, t, sh.bounds.Window)
 		if !gone && !learning {
 			return false
 		}
-		sh.known.RemoveOldest()
+		sh.drop(old)
 		if !gone {
 			sh.forget(old)
 			sh.bounds.evicted.principals.Add(1)
 		}
 	}
-	sh.fresh.Remove(p.Name)
-	sh.known.Add(p.Name, p)
+	sh.move(&sh.known, p)
 	return true
 }
 
-func (sh *Shard) full() bool { return sh.known.Len() >= sh.cap }
+// full says whether somebody has to go for one more to become known.
+func (sh *Shard) full() bool { return sh.known.n >= sh.cap }
 
 // maxGhosts is how many forgotten principals a shard goes on recognising.
 const maxGhosts = 1024
@@ -233,12 +240,8 @@ func (s *Store) Each(f func(p *Principal)) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.Lock()
-		for _, p := range sh.known.Values() {
-			f(p)
-		}
-		for _, p := range sh.fresh.Values() {
-			f(p)
-		}
+		sh.known.each(f)
+		sh.fresh.each(f)
 		sh.Unlock()
 	}
 }
@@ -251,8 +254,8 @@ func (s *Store) Len() (known, fresh int) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.Lock()
-		known += sh.known.Len()
-		fresh += sh.fresh.Len()
+		known += sh.known.n
+		fresh += sh.fresh.n
 		sh.Unlock()
 	}
 	return known, fresh

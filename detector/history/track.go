@@ -39,7 +39,7 @@ type mark struct {
 type changes struct {
 	clock     *atomic.Uint64 // nil while nobody keeps the store
 	dirty     []*Principal   // some of them displaced by now
-	gone      []string       // names of saved ones that left a list, some for the other list
+	gone      []string       // names of saved ones that were displaced, some of whom came again
 	forgotten bool           // ghosts changed
 }
 
@@ -55,10 +55,10 @@ func (sh *Shard) touch(p *Principal) {
 	}
 	// Who is displaced stays in the list, so that it has to be swept should
 	// nobody take it.
-	if len(c.dirty) >= 64+2*(sh.known.Len()+sh.fresh.Len()) {
+	if len(c.dirty) >= 64+2*sh.n {
 		held := c.dirty[:0]
 		for _, d := range c.dirty {
-			if sh.holds(d) {
+			if d.at.in != nil {
 				held = append(held, d)
 			} else {
 				d.mark.dirty = false
@@ -71,18 +71,11 @@ func (sh *Shard) touch(p *Principal) {
 	c.dirty = append(c.dirty, p)
 }
 
-// left notes that p is no longer in one of the lists.
-func (sh *Shard) left(name string, p *Principal) {
+// left notes that p is no longer remembered.
+func (sh *Shard) left(p *Principal) {
 	if sh.changes.clock != nil && p.mark.saved {
-		sh.changes.gone = append(sh.changes.gone, name)
+		sh.changes.gone = append(sh.changes.gone, p.Name)
 	}
-}
-
-func (sh *Shard) has(name string) bool { return sh.known.Contains(name) || sh.fresh.Contains(name) }
-
-func (sh *Shard) holds(p *Principal) bool {
-	q, ok := sh.Peek(p.Name)
-	return ok && p == q
 }
 
 // Track makes the store note from now on what changes, for Changes. To be called
@@ -162,13 +155,16 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 	c := &sh.changes
 	if all {
 		c.gone = nil
-		c.dirty = append(sh.known.Values(), sh.fresh.Values()...)
+		c.dirty = make([]*Principal, 0, sh.n)
+		add := func(p *Principal) { c.dirty = append(c.dirty, p) }
+		sh.known.each(add)
+		sh.fresh.each(add)
 	}
 	dirty, gone := c.dirty, c.gone
 	c.dirty, c.gone = nil, nil
 	held := gone[:0]
 	for _, name := range gone {
-		if !sh.has(name) {
+		if sh.find(name) == nil {
 			held = append(held, name)
 		}
 	}
@@ -195,12 +191,12 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 			p := dirty[0]
 			dirty = dirty[1:]
 			p.mark.dirty = false
-			if !sh.holds(p) {
+			if p.at.in == nil {
 				continue
 			}
 			p.mark.saved = true
 			w.begin()
-			r := principalRecord{known: sh.known.Contains(p.Name), touched: p.mark.touched, p: p}
+			r := principalRecord{known: p.at.in == &sh.known, touched: p.mark.touched, p: p}
 			r.code(w)
 			buf = append(buf, w.b...)
 			records[n] = record{p.Name, len(buf)}
