@@ -18,42 +18,90 @@ import (
 // it (Audit-ID header); user, verb, URI and the time at which the API server
 // received the request belong to the key.
 type dedup struct {
+	parts [dedupParts]dedupPart
+	seed  uint64 // random, so that nobody can make keys collide
+}
+
+// dedupPart holds the requests with keys of its own, so that detectors seldom
+// wait for each other.
+type dedupPart struct {
 	mu   sync.Mutex
-	seed uint64 // random, so that nobody can make keys collide
 	keys keySets
 	cur  int // the set of the newer generation; the other is that before
 }
 
-// dedupSize is how many requests a generation holds. Two are kept.
-const dedupSize = 1 << 15
+const (
+	// dedupSize is how many requests a generation holds. Two are kept.
+	dedupSize  = 1 << 15
+	dedupParts = 16
+)
 
 func newDedup() *dedup {
-	return &dedup{seed: rand.Uint64()}
+	d := &dedup{seed: rand.Uint64()}
+	for i := range d.parts {
+		d.parts[i].keys = newKeySets(dedupSize / dedupParts)
+	}
+	return d
 }
 
-// seen reports whether the request was there before, and remembers it.
-func (d *dedup) seen(ev *audit.Event) bool {
-	key := d.key(ev)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.keys.has(d.cur, key) {
+// part returns the part a key belongs to.
+func (d *dedup) part(key uint64) *dedupPart { return &d.parts[key>>60%dedupParts] }
+
+// expect returns the key of a request that is going to be looked for.
+func (d *dedup) expect(ev *audit.Event) (key uint64) {
+	key = d.key(ev)
+	d.part(key).keys.prefetch(key)
+	return key
+}
+
+// seen reports whether a request was there before, and remembers it.
+func (d *dedup) seen(key uint64) bool {
+	p := d.part(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.keys.has(p.cur, key) {
 		return true
 	}
-	before := d.keys.has(1-d.cur, key)
-	if d.keys.n[d.cur] >= dedupSize {
-		d.cur = 1 - d.cur
-		d.keys.reset(d.cur)
+	before := p.keys.has(1-p.cur, key)
+	if p.keys.full(p.cur) {
+		p.cur = 1 - p.cur
+		p.keys.reset(p.cur)
 	}
-	d.keys.add(d.cur, key)
+	p.keys.add(p.cur, key)
 	return before
 }
 
-// judged reports whether the request was there before.
-func (d *dedup) judged(ev *audit.Event) bool {
-	key := d.key(ev)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.keys.has(d.cur, key) || d.keys.has(1-d.cur, key)
+// judged reports whether a request was there before.
+func (d *dedup) judged(key uint64) bool {
+	p := d.part(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.keys.has(p.cur, key) || p.keys.has(1-p.cur, key)
+}
+
+// each calls f for all keys of the newer generation, or of the one before.
+func (d *dedup) each(newer bool, f func(key uint64)) {
+	for i := range d.parts {
+		p := &d.parts[i]
+		p.mu.Lock()
+		p.keys.each(p.generation(newer), f)
+		p.mu.Unlock()
+	}
+}
+
+// restore adds a key to a generation.
+func (d *dedup) restore(newer bool, key uint64) {
+	p := d.part(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys.add(p.generation(newer), key)
+}
+
+func (p *dedupPart) generation(newer bool) int {
+	if newer {
+		return p.cur
+	}
+	return 1 - p.cur
 }
 
 // key identifies a request. It is never 0.

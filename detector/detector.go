@@ -89,13 +89,14 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 	if !access.Judged(ev) || !d.stands(ev) {
 		return Skipped
 	}
+	request := d.memory.dedup.expect(ev)
 	c := d.cases.Get().(*rule.Case)
 	defer d.release(c)
 	a := c.Access
 	if !a.From(ev, &d.sources, &d.clients) || a.Time == 0 || d.ignored(a) {
 		return Skipped
 	}
-	if d.memory.dedup.seen(ev) || d.watchEnds(ev) {
+	if d.memory.dedup.seen(request) || d.watchEnds(ev) {
 		return Duplicate
 	}
 
@@ -186,17 +187,17 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	if unsure && c.Standing == history.New {
 		c.Standing = history.Unsure
 	}
-	st := &c.Status
-	st[history.DimSource] = p.Sets[history.DimSource].Status(b, a.Source.Key, "", a.Time)
-	st[history.DimClient] = p.Sets[history.DimClient].Status(b, c.ClientKey, c.ClientText, a.Time)
+	st, of := &c.Status, &c.Remembered
+	of[history.DimSource], st[history.DimSource] = p.Sets[history.DimSource].Look(b, a.Source.Key, "", a.Time)
+	of[history.DimClient], st[history.DimClient] = p.Sets[history.DimClient].Look(b, c.ClientKey, c.ClientText, a.Time)
 	if a.Namespace != "" {
-		st[history.DimNamespace] = p.Sets[history.DimNamespace].Status(b, a.NamespaceKey, a.Namespace, a.Time)
+		of[history.DimNamespace], st[history.DimNamespace] = p.Sets[history.DimNamespace].Look(b, a.NamespaceKey, a.Namespace, a.Time)
 	}
 	if a.Class == access.Node {
 		d.askNodes(c)
 	}
-	c.Again[history.DimSource] = p.Sets[history.DimSource].Again(b, a.Source.Key, "", a.Time)
-	c.Again[history.DimClient] = p.Sets[history.DimClient].Again(b, c.ClientKey, c.ClientText, a.Time)
+	c.Again[history.DimSource] = of[history.DimSource].Returns(b, a.Time)
+	c.Again[history.DimClient] = of[history.DimClient].Returns(b, a.Time)
 	if st[history.DimSource] != history.Known && a.Source.Addr.IsValid() {
 		c.Beside = p.NearSource(access.Area(a.Source.Addr))
 		c.Nearby = c.Beside
@@ -310,9 +311,13 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 	case history.DimNamespace:
 		match = c.Namespace
 	}
-	if v := s.Find(key, match); v != nil && (c.Status[dim] == history.Known || c.Status[dim] == history.Probation) {
+	if v := c.Remembered[dim]; v != nil && (c.Status[dim] == history.Known || c.Status[dim] == history.Probation) {
 		text, trial, last := v.Text, v.Flagged != 0, v.Last
-		s.Teach(b, key, text, t)
+		if trial {
+			s.Teach(b, key, text, t)
+		} else {
+			v.Touch(t)
+		}
 		switch {
 		case trial && c.Status[dim] == history.Known:
 			d.shareWithPeople(c, dim, key, text, true)

@@ -1,12 +1,18 @@
 package detector
 
-// keySets are two sets of hashes, none of which is 0. They take half the time of
-// maps: the hashes need no hashing, and what is looked for in both lies in one
-// place. The zero value is two empty sets.
+import "github.com/secretwatch/secretwatch/detector/internal/prefetch"
+
+// keySets are two bounded sets of hashes, none of which is 0. They take half the
+// time of maps: the hashes need no hashing, and what is looked for in both lies in
+// one place.
 type keySets struct {
-	slots [][2]uint64 // a power of two of them, at most half in use by each set; 0 is a free one
+	slots [][2]uint64 // a power of two of them, never another slice; 0 is a free one
 	n     [2]int
+	max   int
 }
+
+// newKeySets returns two empty sets of max keys each, a power of two.
+func newKeySets(max int) keySets { return keySets{slots: make([][2]uint64, 2*max), max: max} }
 
 // slot returns where key of a set is or would be.
 func (s *keySets) slot(set int, key uint64) *uint64 {
@@ -18,27 +24,22 @@ func (s *keySets) slot(set int, key uint64) *uint64 {
 	}
 }
 
+// prefetch may be called while others change the sets.
+func (s *keySets) prefetch(key uint64) { prefetch.Value(&s.slots[key&uint64(len(s.slots)-1)]) }
+
 func (s *keySets) has(set int, key uint64) bool { return s.n[set] > 0 && *s.slot(set, key) == key }
 
+func (s *keySets) full(set int) bool { return s.n[set] >= s.max }
+
+// add adds a key to a set that is not full; to one that is it adds nothing.
 func (s *keySets) add(set int, key uint64) {
-	if 2*s.n[set] >= len(s.slots) {
-		old := s.slots
-		s.slots = make([][2]uint64, max(2*len(old), 64))
-		for _, keys := range old {
-			for set, k := range keys {
-				if k != 0 {
-					*s.slot(set, k) = k
-				}
-			}
-		}
-	}
-	if p := s.slot(set, key); *p == 0 {
+	if p := s.slot(set, key); *p == 0 && !s.full(set) {
 		*p = key
 		s.n[set]++
 	}
 }
 
-// reset empties a set and keeps its memory.
+// reset empties a set.
 func (s *keySets) reset(set int) {
 	for i := range s.slots {
 		s.slots[i][set] = 0

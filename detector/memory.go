@@ -94,11 +94,9 @@ func (m *Memory) Changes(all bool, emit history.Emit) {
 // records whose verdict was lost come again.
 func (m *Memory) Last(emit history.Emit) {
 	d := m.dedup
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for key, generation := range map[string]int{keyNewest: d.cur, keyBefore: 1 - d.cur} {
+	for _, key := range [...]string{keyNewest, keyBefore} {
 		b := binary.LittleEndian.AppendUint64(nil, d.seed)
-		d.keys.each(generation, func(k uint64) { b = binary.LittleEndian.AppendUint64(b, k) })
+		d.each(key == keyNewest, func(k uint64) { b = binary.LittleEndian.AppendUint64(b, k) })
 		emit(requests, key, b)
 	}
 }
@@ -129,13 +127,8 @@ func (r *Restorer) Add(table history.Table, key string, value []byte) error {
 			return fmt.Errorf("%s %q: %d bytes", table, key, len(value))
 		}
 		d.seed = binary.LittleEndian.Uint64(value)
-		generation := d.cur
-		if key == keyBefore {
-			generation = 1 - d.cur
-		}
-		d.keys.reset(generation)
 		for value = value[8:]; len(value) > 0; value = value[8:] {
-			d.keys.add(generation, max(binary.LittleEndian.Uint64(value), 1))
+			d.restore(key == keyNewest, max(binary.LittleEndian.Uint64(value), 1))
 		}
 		m.stale = append(m.stale, key)
 		return nil

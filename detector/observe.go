@@ -41,7 +41,7 @@ func (d *Detector) Observe(ev *audit.Event) (o Observed, ok bool) {
 	c := d.cases.Get().(*rule.Case)
 	defer d.release(c)
 	a := c.Access
-	if !a.From(ev, &d.sources, &d.clients) || a.Time == 0 || d.ignored(a) || d.memory.dedup.judged(ev) || d.watchEnds(ev) {
+	if !a.From(ev, &d.sources, &d.clients) || a.Time == 0 || d.ignored(a) || d.memory.dedup.judged(d.memory.dedup.key(ev)) || d.watchEnds(ev) {
 		return o, false
 	}
 	c.Store = d.memory.Store()

@@ -130,10 +130,9 @@ func (s *Set) Find(key uint64, match string) *Value {
 	return find(s.trial, key, match)
 }
 
-// Again says whether the value was established or called out once and then not
-// seen for longer than the window, whatever it is now.
-func (s *Set) Again(b *Bounds, key uint64, match string, t int64) bool {
-	v := s.Find(key, match)
+// Returns says whether the value was established or called out once and then not
+// seen for longer than the window, whatever it is now. v may be nil.
+func (v *Value) Returns(b *Bounds, t int64) bool {
 	return v != nil && (v.Again || expired(v.Last, t, b.Window))
 }
 
@@ -154,30 +153,36 @@ func (s *Set) OnProbation(b *Bounds, t int64) bool {
 
 // Status says what a value is at time t.
 func (s *Set) Status(b *Bounds, key uint64, match string, t int64) Status {
+	_, status := s.Look(b, key, match, t)
+	return status
+}
+
+// Look is Find and Status at once.
+func (s *Set) Look(b *Bounds, key uint64, match string, t int64) (*Value, Status) {
 	if v := find(s.vals, key, match); v != nil {
 		if expired(v.Last, t, b.Window) {
-			return Expired
+			return v, Expired
 		}
-		return Known
+		return v, Known
 	}
 	if v := find(s.trial, key, match); v != nil {
 		switch {
 		case expired(v.Last, t, b.Window):
-			return Expired
+			return v, Expired
 		case t <= addTime(v.Flagged, b.Probation):
-			return Probation
+			return v, Probation
 		}
-		return Known
+		return v, Known
 	}
 	for _, g := range s.ghost {
 		if g.key == key && !expired(g.last, t, b.Window) {
-			return Unsure
+			return nil, Unsure
 		}
 	}
 	if s.lost != 0 && !expired(s.lost, t, b.Window) {
-		return Unsure
+		return nil, Unsure
 	}
-	return New
+	return nil, New
 }
 
 func expired(last, t, window int64) bool {
@@ -196,11 +201,11 @@ func addTime(t, d int64) int64 {
 func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
 	match := text
 	if v := find(s.vals, key, match); v != nil {
-		v.touch(t)
+		v.Touch(t)
 		return
 	}
 	if v := find(s.trial, key, match); v != nil {
-		v.touch(t)
+		v.Touch(t)
 		if t <= addTime(v.Flagged, b.Probation) {
 			return
 		}
@@ -247,7 +252,7 @@ func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 		v.Again = true
 		v.First, v.Count, v.Flagged, v.Hours = t, 0, t, 0
 	}
-	v.touch(t)
+	v.Touch(t)
 }
 
 // Refresh records that a remembered value is still in use, without counting.
@@ -272,7 +277,9 @@ func (s *Set) Remove(key uint64, match string) bool {
 
 const hour = int64(time.Hour)
 
-func (v *Value) touch(t int64) {
+// Touch records that an established value was seen and fits: what Set.Teach does
+// with one.
+func (v *Value) Touch(t int64) {
 	if t/hour > v.Last/hour && v.Hours < math.MaxUint16 {
 		v.Hours++
 	}

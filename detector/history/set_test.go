@@ -41,10 +41,10 @@ func TestSetStatus(t *testing.T) {
 	// What expired and is called out goes on probation, and is remembered to
 	// have been there before.
 	back := epoch + b.Window + day
-	require.True(t, s.Again(b, 1, "one", back))
+	require.True(t, s.Find(1, "one").Returns(b, back))
 	s.Flag(b, 1, "one", back)
 	f(Probation, back, &s)
-	require.True(t, s.Again(b, 1, "one", back))
+	require.True(t, s.Find(1, "one").Returns(b, back))
 	require.False(t, s.Established(1, "one"))
 	require.Zero(t, s.Len())
 }

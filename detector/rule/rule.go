@@ -107,6 +107,9 @@ type Case struct {
 	// Status is what the access's source, client and namespace are for P; for
 	// nodes, what they are for nodes at large where P itself does not know.
 	Status [history.NumDims]history.Status
+	// Remembered are the same values in P's sets, nil where they are not. They are
+	// valid until the sets are taught.
+	Remembered [history.NumDims]*history.Value
 	// Again says of the same dimensions that the value was established once,
 	// before it was not seen for longer than the window.
 	Again [history.NumDims]bool

@@ -47,7 +47,7 @@ func (secretEnumeration) Judge(c *Case) {
 	}
 	severity := High
 	home := c.Plausible() && (c.Status[history.DimClient] == history.Known || c.Common[history.DimClient]) && !c.FirstAccess()
-	again := c.P.Sets[history.DimScope].Again(&c.Store.Bounds, key, text, c.Time)
+	again := c.P.Sets[history.DimScope].Find(key, text).Returns(&c.Store.Bounds, c.Time)
 	switch {
 	case again && c.Class.InCluster() && c.Source.Inside:
 		// A backup that runs once a fortnight.
