@@ -2,14 +2,13 @@ package prefetch
 
 import "testing"
 
-// To ask for memory does nothing that can be seen; to ask for what is not there
-// must not be seen either.
+// To ask for memory does nothing that can be seen, also where there is none.
 func TestNothingHappens(t *testing.T) {
-	var none *[1000]int
+	var none *int
 	Value(none)
-	Value(new([1000]int))
-	Slice([]int(nil), 10)
-	Slice(make([]string, 5), 10)
-	At(0)
-	At(^uintptr(0))
+	x := 5
+	Value(&x)
+	if x != 5 {
+		t.Error("it changed")
+	}
 }

@@ -2,4 +2,6 @@
 
 package prefetch
 
-func lines(uintptr, int) {}
+import "unsafe"
+
+func line(unsafe.Pointer) {}
