@@ -26,14 +26,20 @@ func mark(dst []marks, b []byte) []marks {
 // quote returns the offset of the first quote in the text from the given offset on.
 // There has to be one, with seven bytes behind it.
 func (s *scanner) quote(from int) int {
+	if i := uint(from) / 64; i < uint(len(s.marks)) {
+		if w := s.marks[i].quotes >> (uint(from) % 64); w != 0 {
+			return from + bits.TrailingZeros64(w)
+		}
+	}
+	return s.farQuote(from)
+}
+
+// farQuote is quote where that is not in the same 64 bytes, or nothing is marked.
+func (s *scanner) farQuote(from int) int {
 	if s.marks == nil {
 		return quote(s.b, from)
 	}
-	i := from / 64
-	if w := s.marks[i].quotes >> (uint(from) % 64); w != 0 {
-		return from + bits.TrailingZeros64(w)
-	}
-	for i++; ; i++ {
+	for i := from/64 + 1; ; i++ {
 		if w := s.marks[i].quotes; w != 0 {
 			return 64*i + bits.TrailingZeros64(w)
 		}

@@ -92,21 +92,38 @@ func (s *scanner) more(end byte) bool {
 // colon. ok is false if there is none. The key aliases the text.
 func (s *scanner) key() (key string, ok bool) {
 	// The API server writes no white space: this is ,"key":
-	at := s.at
-	if s.b[at] == ',' && !s.fresh {
+	b, at := s.b, s.at
+	if !s.fresh {
+		if b[at] != ',' {
+			return s.otherKey()
+		}
 		at++
 	}
-	if s.b[at] == '"' && (s.fresh || at != s.at) && s.open < maxDepth {
-		rest := s.b[at+1:]
-		for i := s.guess; i < len(order) && i < s.guess+ahead; i++ {
-			n := len(order[i])
-			// Where the key would end is nearly always answer enough.
-			if n+2 <= len(rest) && rest[n] == '"' && rest[n+1] == ':' && string(rest[:n]) == order[i] {
-				s.at, s.guess, s.fresh = at+n+3, i+1, false
-				return order[i], true
-			}
+	if b[at] != '"' || len(b) < at+1+longest+10 || s.guess >= len(order) {
+		return s.otherKey()
+	}
+	n := &order[s.guess]
+	if !n.begins(b[at+1:]) {
+		return s.likelyKey(at + 1)
+	}
+	s.at, s.guess, s.fresh = at+len(n.string)+3, s.guess+1, false
+	return n.string, true
+}
+
+// likelyKey is key where that begins at a known place and may be one of the next
+// in order, but the first of them.
+func (s *scanner) likelyKey(at int) (key string, ok bool) {
+	for i := s.guess + 1; i < min(len(order), s.guess+ahead); i++ {
+		if n := &order[i]; n.begins(s.b[at:]) {
+			s.at, s.guess, s.fresh = at+len(n.string)+2, i+1, false
+			return n.string, true
 		}
 	}
+	return s.otherKey()
+}
+
+// otherKey is key for any text.
+func (s *scanner) otherKey() (key string, ok bool) {
 	raw, escaped, ok := s.rawKey()
 	if !ok {
 		return "", false
@@ -116,7 +133,7 @@ func (s *scanner) key() (key string, ok bool) {
 	}
 	key = aliasOf(raw)
 	for i := range order {
-		if order[i] == key {
+		if order[i].string == key {
 			s.guess = i + 1
 			break
 		}
@@ -150,6 +167,15 @@ func (s *scanner) rawKey() (raw []byte, escaped, ok bool) {
 // text reads the string that is next. The result aliases the text, in which its
 // escapes are undone in place.
 func (s *scanner) text() string {
+	from := s.at + 1
+	if end := s.quote(from); end < s.slash {
+		s.at = end + 1
+		return aliasOf(s.b[from:end])
+	}
+	return s.escapedText()
+}
+
+func (s *scanner) escapedText() string {
 	raw, escaped := s.raw()
 	if escaped {
 		raw = unescape(raw)
