@@ -215,7 +215,8 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	c.NewObject = a.Name != "" && !p.Objects.Seen(b, a.Object, a.Time) ||
 		a.Bulk && !a.ClusterWide && !p.Objects.Seen(b, a.Object, a.Time)
 
-	if cred := a.Event.User.CredentialID; cred != "" && a.Class == access.ServiceAccount {
+	// In many clusters nobody ever asks for a token by hand.
+	if cred := a.Event.User.CredentialID; cred != "" && a.Class == access.ServiceAccount && c.Store.Minted.Used() {
 		if m, _, ok := c.Store.Minted.Get(access.Key(cred)); ok {
 			c.SetMinted(m)
 			c.Explained = m.Clean && m.Addr == a.Source.Addr && m.Target == a.Principal

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync/atomic"
 )
@@ -12,6 +13,9 @@ type Clients struct {
 	// A user agent has one place, where the next one displaces it.
 	places [256]atomic.Pointer[client]
 }
+
+// clientSeed makes places that nobody can choose.
+var clientSeed = maphash.MakeSeed()
 
 // client is a user agent and what it comes to, in memory of its own.
 type client struct {
@@ -26,7 +30,7 @@ type client struct {
 
 // read returns what a user agent comes to. It must not be changed.
 func (cs *Clients) read(ua string) *client {
-	place := &cs.places[Key(ua)%uint64(len(cs.places))]
+	place := &cs.places[maphash.String(clientSeed, ua)%uint64(len(cs.places))]
 	if c := place.Load(); c != nil && c.agent == ua {
 		return c
 	}

@@ -269,6 +269,10 @@ func (s *scanner) word(w string) {
 
 // skip passes over the value that is next. It does not recurse.
 func (s *scanner) skip() {
+	if s.b[s.at] == '{' && s.b[s.at+1] == '}' {
+		s.at += 2 // a status has empty metadata
+		return
+	}
 	var objects [maxDepth/64 + 1]uint64 // which of the open brackets are objects'
 	outside := s.open
 	for {

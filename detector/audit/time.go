@@ -34,7 +34,7 @@ func parseUTC(s string) (int64, bool) {
 		hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
-	var frac, scale int64 = 0, 1e9
+	var frac int64
 	if n > 20 {
 		if s[19] != '.' || n == 21 {
 			return 0, false
@@ -43,9 +43,9 @@ func parseUTC(s string) (int64, bool) {
 			if c < '0' || c > '9' {
 				return 0, false
 			}
-			scale /= 10
-			frac += int64(c-'0') * scale
+			frac = 10*frac + int64(c-'0')
 		}
+		frac *= scales[n-21]
 	}
 	// Days since the epoch, counting years from March so that the leap day is
 	// the last of its year.
@@ -56,6 +56,10 @@ func parseUTC(s string) (int64, bool) {
 	days := 365*y + y/4 - y/100 + y/400 + (153*(m-3)+2)/5 + int64(day) - 719469
 	return ((days*24+int64(hour))*60+int64(minute))*60e9 + int64(second)*1e9 + frac, true
 }
+
+// scales are how many nanoseconds the last digit of a fraction stands for, by how
+// many digits it has.
+var scales = [...]int64{1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 10, 1}
 
 // digits reads two digits; anything else gives a number above every limit.
 func digits(s string) int {

@@ -141,7 +141,7 @@ func TestEveryPartOfTheStoreIsKept(t *testing.T) {
 	f(Shared{}, "Mutex", "Principal")
 	f(mark{}, "touched", "dirty", "saved")
 	f(owned{}, "LRU", "name", "touched")
-	f(Fair[int]{}, "mu", "owners", "index", "each", "clock", "changed")
+	f(Fair[int]{}, "mu", "owners", "index", "each", "used", "clock", "changed")
 }
 
 func TestTimes(t *testing.T) {

@@ -3,6 +3,7 @@ package history
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -14,6 +15,7 @@ type Fair[V any] struct {
 	owners *simplelru.LRU[string, *owned]
 	index  map[uint64]stored[V] // by key
 	each   int
+	used   atomic.Bool // something was stored
 
 	clock   uint64              // counts calls of Put
 	changed map[string]struct{} // owners, also displaced ones; nil while nobody keeps the table
@@ -74,7 +76,11 @@ func (f *Fair[V]) store(l *owned, key uint64, v V) {
 	}
 	l.Add(key, struct{}{})
 	f.index[key] = stored[V]{l, v}
+	f.used.Store(true)
 }
+
+// Used says whether anything was ever stored.
+func (f *Fair[V]) Used() bool { return f.used.Load() }
 
 // Get returns the value of a key and who stored it.
 func (f *Fair[V]) Get(key uint64) (v V, owner string, ok bool) {

@@ -146,7 +146,7 @@ type Case struct {
 	Unsure bool
 
 	minted   history.Minted // what Minted points to
-	rule     *Info
+	rule     Rule           // the running one
 	override map[string]Severity
 	text     []byte
 }
@@ -174,9 +174,9 @@ func (c *Case) SetMinted(m history.Minted) {
 func (c *Case) Run(rules []Rule, overrides map[string]Severity) {
 	c.override = overrides
 	for _, r := range rules {
-		c.rule = r.Info()
+		c.rule = r
 		if len(overrides) > 0 {
-			if s, ok := overrides[c.rule.ID]; ok && s == None {
+			if s, ok := overrides[r.Info().ID]; ok && s == None {
 				if h, ok := r.(habitual); ok {
 					h.Habit(c)
 				}
@@ -189,11 +189,12 @@ func (c *Case) Run(rules []Rule, overrides map[string]Severity) {
 
 // Find reports a finding of the running rule. Follow it with Say.
 func (c *Case) Find(s Severity, value uint64, repeat bool) {
-	if o, ok := c.override[c.rule.ID]; ok {
+	info := c.rule.Info()
+	if o, ok := c.override[info.ID]; ok {
 		s = o
 	}
 	n := len(c.text)
-	c.Findings = append(c.Findings, Finding{Info: c.rule, Severity: s, Value: value, Repeat: repeat, reason: [2]int{n, n}})
+	c.Findings = append(c.Findings, Finding{Info: info, Severity: s, Value: value, Repeat: repeat, reason: [2]int{n, n}})
 }
 
 // Note remembers what the access teaches.
