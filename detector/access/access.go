@@ -88,7 +88,8 @@ func (a *Access) From(ev *audit.Event, s *Sources, cs *Clients) bool {
 	if !Judged(ev) {
 		return false
 	}
-	*a = Access{Event: ev, Time: ev.Time, Namespace: ev.Namespace, Name: ev.Name}
+	*a = Access{}
+	a.Event, a.Time, a.Namespace, a.Name = ev, ev.Time, ev.Namespace, ev.Name
 	if a.Time <= 0 {
 		a.Time = max(ev.StageTime, 0)
 	}

@@ -10,11 +10,12 @@ import (
 // clients are few, and reading one costs as much as everything else about an
 // access. The zero value is empty and ready. Safe for concurrent use.
 type Clients struct {
-	// A user agent has one place, where the next one displaces it.
-	places [256]atomic.Pointer[client]
+	// A user agent has a row of places. Where that is full, the next one displaces
+	// any of them.
+	rows [64][4]atomic.Pointer[client]
 }
 
-// clientSeed makes places that nobody can choose.
+// clientSeed makes rows that nobody can choose.
 var clientSeed = maphash.MakeSeed()
 
 // client is a user agent and what it comes to, in memory of its own.
@@ -30,9 +31,18 @@ type client struct {
 
 // read returns what a user agent comes to. It must not be changed.
 func (cs *Clients) read(ua string) *client {
-	place := &cs.places[maphash.String(clientSeed, ua)%uint64(len(cs.places))]
-	if c := place.Load(); c != nil && c.agent == ua {
-		return c
+	sum := maphash.String(clientSeed, ua)
+	row := &cs.rows[sum%uint64(len(cs.rows))]
+	place := &row[sum>>32%uint64(len(row))]
+	for i := range row {
+		c := row[i].Load()
+		if c == nil {
+			place = &row[i]
+			break
+		}
+		if c.agent == ua {
+			return c
+		}
 	}
 	c := &client{agent: strings.Clone(ua)}
 	c.Client = ParseClient(c.agent)
