@@ -193,6 +193,7 @@ func (d *Detector) prepare(c *rule.Case, p *history.Principal, unsure bool) {
 	if a.Namespace != "" {
 		of[history.DimNamespace], st[history.DimNamespace] = p.Sets[history.DimNamespace].Look(b, a.NamespaceKey, a.Namespace, a.Time)
 	}
+	c.Lately = lately(c)
 	if a.Class == access.Node {
 		d.askNodes(c)
 	}

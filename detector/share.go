@@ -126,6 +126,9 @@ func (d *Detector) shareGroups(c *rule.Case, does string) {
 // the node itself does not.
 func (d *Detector) askNodes(c *rule.Case) {
 	w, t, st := &c.Store.Wide, c.Time, &c.Status
+	if !c.FirstAccess() && st[history.DimSource] == history.Known && st[history.DimClient] == history.Known {
+		return // all nodes share one lock
+	}
 	c.Store.Nodes.With(func(p *history.Principal) {
 		c.Classed = p.Sets[history.DimClient].Len() > 0
 		if rule.Fresh(st[history.DimSource]) && p.Sets[history.DimSource].Status(w, c.Source.Key, "", t) == history.Known {
@@ -137,11 +140,26 @@ func (d *Detector) askNodes(c *rule.Case) {
 	})
 }
 
+// shareEvery is how often at most a principal teaches its class what it goes on
+// doing, in nanoseconds of clock time: a class has one lock.
+const shareEvery = int64(10 * time.Minute)
+
+// lately says whether the principal taught its class, if it has one, of this source
+// and client in the same span.
+func lately(c *rule.Case) bool {
+	for _, dim := range [...]history.Dim{history.DimSource, history.DimClient} {
+		if v := c.Remembered[dim]; v == nil || c.Status[dim] != history.Known || v.Last/shareEvery != c.Time/shareEvery {
+			return false
+		}
+	}
+	return true
+}
+
 // share teaches what principals of a class have in common. Newcomers teach
 // their class nothing.
 func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
 	a, w, t := c.Access, &c.Store.Wide, c.Time
-	if !c.Learning && c.Newcomer() || flagged[history.DimSource] || flagged[history.DimClient] {
+	if c.Lately || !c.Learning && c.Newcomer() || flagged[history.DimSource] || flagged[history.DimClient] {
 		return
 	}
 	switch {

@@ -110,6 +110,8 @@ type Case struct {
 	// Remembered are the same values in P's sets, nil where they are not. They are
 	// valid until the sets are taught.
 	Remembered [history.NumDims]*history.Value
+	// Lately: P was just seen with this source and this client.
+	Lately bool
 	// Again says of the same dimensions that the value was established once,
 	// before it was not seen for longer than the window.
 	Again [history.NumDims]bool
