@@ -190,12 +190,19 @@ func TestSetFields(t *testing.T) {
 func FuzzChunk(f *testing.F) {
 	f.Add(append(AppendRecordHeader(nil, 1), 0x81, 0xa3, 'l', 'o', 'g', 0xa1, 'x'))
 	f.Add([]byte{0x92, 0x05, 0xdf, 0, 0, 0, 1, 0xa1, 'a', 0xc0, 0xc1})
+	line := append(AppendRecordHeader(nil, 1), 0x81, 0xa3, 'l', 'o', 'g')
+	f.Add(append(line[:len(line):len(line)], 0xda, 0, 2, 'x', 'y'))
+	f.Add(append(line[:len(line):len(line)], 0xdb, 0, 0, 0, 2, 'x', 'y'))
+	f.Add(append(line[:len(line):len(line)], 0xdb, 0xff, 0xff, 0xff, 0xff, 'x', 'y'))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e Edits
 		keys, fields := []string{"a"}, []byte{0xa1, 'a', 0x07}
 		records := 0
 		for at := 0; at < len(b); records++ {
 			s, err := Next(b, at)
+			if end, plain := msgpack.Skip(b, at); (err == nil) != (plain == nil) || err == nil && s.End != end {
+				t.Fatalf("span %v, %v; it ends at %d, %v", s, err, end, plain)
+			}
 			if err != nil {
 				if o := err.(*Error).Offset; o < at || o > len(b) {
 					t.Fatalf("offset %d of %d", o, len(b))

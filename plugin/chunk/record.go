@@ -11,6 +11,7 @@
 package chunk
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -39,6 +40,9 @@ func Next(chunk []byte, at int) (Span, error) {
 	body := at
 	if usualHeader(chunk[at:]) {
 		body += headerSize
+		if size := lineSize(chunk[body:]); size > 0 {
+			return Span{at, body + size}, nil
+		}
 	}
 	end, err := msgpack.Skip(chunk, body)
 	if err != nil {
@@ -54,6 +58,29 @@ const headerSize = 13
 // usualHeader reports whether b begins with such a header. Nearly all records do.
 func usualHeader(b []byte) bool {
 	return len(b) > headerSize && b[0] == 0x92 && b[1] == 0x92 && b[2] == 0xd7 && b[3] == 0 && b[12] == 0x80
+}
+
+// lineSize is the length of the body that b begins with if that is a line of text
+// of more than 255 bytes under a short key, as tail writes lines; else 0.
+func lineSize(b []byte) int {
+	if len(b) < 2 || b[0] != 0x81 || b[1]&0xe0 != 0xa0 {
+		return 0
+	}
+	at := 2 + int(b[1]&0x1f)
+	if len(b) < at+5 {
+		return 0
+	}
+	size := 0
+	switch b[at] {
+	case 0xda:
+		size = at + 3 + int(binary.BigEndian.Uint16(b[at+1:]))
+	case 0xdb:
+		size = at + 5 + int(binary.BigEndian.Uint32(b[at+1:]))
+	}
+	if size > len(b) {
+		return 0
+	}
+	return size
 }
 
 // Kind tells records from what else stands in a chunk.
