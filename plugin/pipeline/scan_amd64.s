@@ -84,3 +84,100 @@ likely:
 	ADDQ SI, AX
 	MOVQ AX, ret+16(FP)
 	RET
+
+// func scanAVX512(p *byte, n int) int
+//
+// The same with two blocks at a time: a byte of M is 0 where both bytes asked for
+// stand, so that the smallest of all M says whether any do.
+TEXT ·scanAVX512(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ SI, DI
+	SUBQ $3, CX
+	SHRQ $6, CX
+	MOVL $0x63, AX
+	VPBROADCASTB AX, Z12 // c
+	MOVL $0x72, AX
+	VPBROADCASTB AX, Z8  // r
+	MOVL $0x74, AX
+	VPBROADCASTB AX, Z9  // t
+	MOVL $0x6f, AX
+	VPBROADCASTB AX, Z10 // o
+	MOVL $0x6b, AX
+	VPBROADCASTB AX, Z11 // k
+	SUBQ $2, CX
+	JL last512
+
+pair512:
+	PREFETCHT0 1024(SI)
+	PREFETCHT0 1088(SI)
+	VMOVDQU8 3(SI), Z2
+	VMOVDQU8 67(SI), Z6
+	VPXORD 1(SI), Z8, Z0
+	VPXORD 2(SI), Z10, Z1
+	VPXORD 65(SI), Z8, Z4
+	VPXORD 66(SI), Z10, Z5
+	VPTERNLOGD $0xf6, Z2, Z9, Z0  // M of r and t: Z0 | Z2 ^ Z9
+	VPTERNLOGD $0xf6, Z2, Z11, Z1 // M of o and k
+	VPTERNLOGD $0xf6, Z6, Z9, Z4
+	VPTERNLOGD $0xf6, Z6, Z11, Z5
+	VPMINUB Z0, Z1, Z3
+	VPMINUB Z4, Z5, Z7
+	VPMINUB Z3, Z7, Z7
+	VPTESTNMB Z7, Z7, K1
+	KORTESTQ K1, K1
+	JNZ likely512
+next512:
+	ADDQ $128, SI
+	SUBQ $2, CX
+	JGE pair512
+
+last512:
+	CMPQ CX, $-1
+	JNE none512
+	// One block is left.
+	VMOVDQU8 3(SI), Z2
+	VPXORD 1(SI), Z8, Z0
+	VPXORD 2(SI), Z10, Z1
+	VPTERNLOGD $0xf6, Z2, Z9, Z0
+	VPTERNLOGD $0xf6, Z2, Z11, Z1
+	VPTESTNMB Z0, Z0, K1
+	VPTESTNMB Z1, Z1, K2
+	VPCMPEQB (SI), Z12, K1, K1
+	VPCMPEQB 1(SI), Z9, K2, K2
+	KORQ K1, K2, K1
+	KMOVQ K1, AX
+	TESTQ AX, AX
+	JNZ found512
+
+none512:
+	VZEROUPPER
+	MOVQ $-1, ret+16(FP)
+	RET
+
+likely512:
+	VPTESTNMB Z0, Z0, K1
+	VPTESTNMB Z1, Z1, K2
+	VPCMPEQB (SI), Z12, K1, K1
+	VPCMPEQB 1(SI), Z9, K2, K2
+	KORQ K1, K2, K1
+	KMOVQ K1, AX
+	TESTQ AX, AX
+	JNZ found512
+	VPTESTNMB Z4, Z4, K1
+	VPTESTNMB Z5, Z5, K2
+	VPCMPEQB 64(SI), Z12, K1, K1
+	VPCMPEQB 65(SI), Z9, K2, K2
+	KORQ K1, K2, K1
+	KMOVQ K1, AX
+	TESTQ AX, AX
+	JZ next512
+	ADDQ $64, SI
+
+found512:
+	VZEROUPPER
+	BSFQ AX, AX
+	SUBQ DI, SI
+	ADDQ SI, AX
+	MOVQ AX, ret+16(FP)
+	RET
