@@ -187,13 +187,43 @@ func TestSetFields(t *testing.T) {
 	}
 }
 
+// headers are records up to their only key, as AppendRecordHeader, Fluent Bit 5.1.1
+// and 2.2.3 write them.
+var headers = [][]byte{
+	append(AppendRecordHeader(nil, 1), 0x81),
+	[]byte("\x92\x92\xd7\x00\x6b\x04\x33\x67\x04\x29\xcd\xfb\xdf\x00\x00\x00\x00\xdf\x00\x00\x00\x01"),
+	[]byte("\xdd\x00\x00\x00\x02\xdd\x00\x00\x00\x02\xd7\x00\x6b\x04\x33\x67\x05\x5b\xfe\x3e\xdf\x00\x00\x00\x00\xdf\x00\x00\x00\x01"),
+}
+
+// What is found at a glance is what walking finds, and with what Fluent Bit writes
+// it is found at a glance.
+func TestNextOfLines(t *testing.T) {
+	for _, header := range headers {
+		for _, size := range []int{0, 1, 31, 32, 255, 256, 1000, 65535, 65536, 70000} {
+			b := msgpack.AppendStr(append(header[:len(header):len(header)], 0xa3, 'l', 'o', 'g'), strings.Repeat("x", size))
+			if n := headerSize(b); size >= 256 && (n == 0 || lineSize(b[n:]) != len(b)-n) {
+				t.Errorf("% x and a line of %d bytes: not found at a glance", header, size)
+			}
+			for cut := range min(len(b), 100) {
+				if s, err := Next(b[:len(b)-cut], 0); (err == nil) != (cut == 0) || err == nil && s.End != len(b) {
+					t.Fatalf("% x and a line of %d bytes, %d missing: %v, %v", header, size, cut, s, err)
+				}
+			}
+		}
+	}
+}
+
 func FuzzChunk(f *testing.F) {
 	f.Add(append(AppendRecordHeader(nil, 1), 0x81, 0xa3, 'l', 'o', 'g', 0xa1, 'x'))
 	f.Add([]byte{0x92, 0x05, 0xdf, 0, 0, 0, 1, 0xa1, 'a', 0xc0, 0xc1})
-	line := append(AppendRecordHeader(nil, 1), 0x81, 0xa3, 'l', 'o', 'g')
-	f.Add(append(line[:len(line):len(line)], 0xda, 0, 2, 'x', 'y'))
-	f.Add(append(line[:len(line):len(line)], 0xdb, 0, 0, 0, 2, 'x', 'y'))
-	f.Add(append(line[:len(line):len(line)], 0xdb, 0xff, 0xff, 0xff, 0xff, 'x', 'y'))
+	for _, header := range headers {
+		line := append(header[:len(header):len(header)], 0xa3, 'l', 'o', 'g')
+		text := strings.Repeat("x", 300)
+		f.Add(append(append(line[:len(line):len(line)], 0xda, 1, 300-256), text...))
+		f.Add(append(append(line[:len(line):len(line)], 0xdb, 0, 0, 1, 300-256), text...))
+		f.Add(append(append(line[:len(line):len(line)], 0xdb, 0xff, 0xff, 0xff, 0xff), text...))
+		f.Add(append(line[:len(line):len(line)], 0xa1, 'x'))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e Edits
 		keys, fields := []string{"a"}, []byte{0xa1, 'a', 0x07}

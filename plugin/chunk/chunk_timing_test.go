@@ -10,8 +10,8 @@ import (
 
 // logChunk is 2 MB of what in_tail makes of lines of 1 KB.
 func logChunk() []byte {
-	body := msgpack.AppendStr(msgpack.AppendStr([]byte{0x81}, "log"), strings.Repeat("x", 1000))
-	return bytes.Repeat(append(AppendRecordHeader(nil, 1), body...), 2000)
+	line := msgpack.AppendStr(msgpack.AppendStr(nil, "log"), strings.Repeat("x", 1000))
+	return bytes.Repeat(append(headers[1][:len(headers[1]):len(headers[1])], line...), 2000)
 }
 
 // structuredChunk is 2 MB of records of 1 KB with some 70 objects each.
