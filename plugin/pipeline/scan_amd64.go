@@ -8,32 +8,15 @@ import "golang.org/x/sys/cpu"
 //go:noescape
 func scanAVX2(p *byte, n int) int
 
-// scanAVX512 is scanAVX2 in wider registers.
-//
-//go:noescape
-func scanAVX512(p *byte, n int) int
-
-// wide says whether to use them: processors that have AVX-512 but not this part of
-// it run all of a process slower for it.
-var wide = cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VBMI2
-
-// scanBlocks is the one of the two that suits the processor.
-func scanBlocks(p *byte, n int) int {
-	if wide {
-		return scanAVX512(p, n)
-	}
-	return scanAVX2(p, n)
-}
-
 // candidate returns the offset of the first "secrets", "token" or "Secret" in b, or -1.
 func candidate(b []byte) int {
 	if !cpu.X86.HasAVX2 {
 		return candidateGo(b)
 	}
-	// What scanBlocks finds lies two bytes behind the s, or one before the t.
+	// What scanAVX2 finds lies two bytes behind the s, or one before the t.
 	const (
 		block  = 64
-		reach  = 3 // bytes that scanBlocks looks at behind an offset
+		reach  = 3 // bytes that scanAVX2 looks at behind an offset
 		before = 2
 	)
 	if len(b) > 0 && startsNeedle(b, 0) {
@@ -41,7 +24,7 @@ func candidate(b []byte) int {
 	}
 	at := 0
 	for len(b)-at >= block+reach {
-		i := scanBlocks(&b[at], len(b)-at)
+		i := scanAVX2(&b[at], len(b)-at)
 		if i < 0 {
 			at += (len(b) - at - reach) / block * block
 			if at+reach == len(b) {
@@ -50,7 +33,7 @@ func candidate(b []byte) int {
 			// The rest is less than a block, and looked at together with what is
 			// before it.
 			at = len(b) - reach - block
-			if i = scanBlocks(&b[at], block+reach); i < 0 {
+			if i = scanAVX2(&b[at], block+reach); i < 0 {
 				return -1
 			}
 		}
