@@ -15,19 +15,39 @@ import (
 	"github.com/secretwatch/secretwatch/test/redistest"
 )
 
+// idle is a replica that is not started: it sends nothing and follows nobody.
+func idle(t *testing.T, url string) (*History, *detector.Detector) {
+	t.Helper()
+	server, err := ParseURL(url)
+	require.NoError(t, err)
+	cfg := detector.DefaultConfig()
+	l, err := newLink(Options{Server: server, Cluster: "test", Timeout: 500 * time.Millisecond, Save: time.Hour, Log: &journal{}}, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.close() })
+	d, err := detector.NewWith(cfg, l.memory)
+	require.NoError(t, err)
+	return &History{l: l}, d
+}
+
+// A baseline in which somebody is refused again and again tells so now and then.
+func TestTellingTheSameAgain(t *testing.T) {
+	h, d := idle(t, redistest.Start(t).URL())
+	var v detector.Verdict
+	for i := range 3600 {
+		ev := accessAt("mallory", "192.0.2.1", kubectl, "a", "b", i)
+		ev.Code, ev.Decision = 403, "forbid"
+		h.Tell(d, ev)
+		d.Judge(ev, &v)
+	}
+	require.NotZero(t, h.l.outbox.len())
+	require.LessOrEqual(t, h.l.outbox.len(), 3600/300+1)
+}
+
 // Threads of the host do not wait while a history that was read is brought up to
 // date with what is not sent yet, which can be much.
 func TestNobodyWaitsForAdoption(t *testing.T) {
-	server, err := ParseURL(redistest.Start(t).URL())
-	require.NoError(t, err)
-	cfg := detector.DefaultConfig()
-	// It is not started: nothing is sent.
-	l, err := newLink(Options{Server: server, Timeout: testTimeout, Save: time.Hour, Log: &journal{}}, cfg)
-	require.NoError(t, err)
-	defer l.close()
-	h := &History{l: l}
-	d, err := detector.NewWith(cfg, h.Memory())
-	require.NoError(t, err)
+	h, d := idle(t, redistest.Start(t).URL())
+	l := h.l
 	tell := func(user string) { h.Tell(d, accessAt(user, "192.0.2.1", kubectl, "a", "b", afterwards)) }
 	tell("carol")
 

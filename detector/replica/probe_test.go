@@ -9,7 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/test/redistest"
 )
 
@@ -42,13 +41,8 @@ func (narrow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 // missed than a chunk may wait.
 func TestMuchWasMissed(t *testing.T) {
 	server := redistest.Start(t)
-	parsed, err := ParseURL(server.URL())
-	require.NoError(t, err)
-	cfg := detector.DefaultConfig()
-	// It is not started: it does not follow.
-	away, err := newLink(Options{Server: parsed, Cluster: "test", Timeout: 500 * time.Millisecond, Save: time.Hour, Log: &journal{}}, cfg)
-	require.NoError(t, err)
-	defer away.close()
+	h, _ := idle(t, server.URL())
+	away := h.l
 	const missed = 2*maxRead - 500
 	busy := newMember(t, server.URL())
 	for i := range missed {

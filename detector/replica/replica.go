@@ -123,6 +123,9 @@ const starting = 10 * time.Minute
 func (h *History) Tell(d *detector.Detector, ev *audit.Event) {
 	if o, ok := d.Observe(ev); ok {
 		if ask, tell := h.l.told.due(&o); ask || tell {
+			if ask {
+				h.l.told.done(o.Object, o.Time)
+			}
 			var told observation.Observation
 			d.Observation(ev, o, &told)
 			h.l.tell(told.Append(nil))
