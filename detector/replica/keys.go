@@ -23,6 +23,8 @@ import (
 //	               gen    generation of the records that is complete, absent before there is one
 //	               at     id of the log's entry up to which it includes what was observed
 //	               start  when whoever wrote it began to learn, ns since the Unix epoch
+//	               save   random, made each time records were written: tells a server that
+//	                      has them all from one that lost the last
 //	lease          who writes records, expires
 //	state:GEN:TABLE  hash of records as detector.Memory emits them, by their keys
 type keys struct{ prefix string }

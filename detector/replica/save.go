@@ -13,6 +13,7 @@ import (
 type saver struct {
 	mine       bool   // this replica wrote the last ones
 	generation string // of them
+	save       string // what names them
 	epoch      string
 	failing    error // what the log was told of
 }
@@ -90,8 +91,9 @@ func (l *link) saveOnce(ctx context.Context, missing bool) error {
 	case missing && !s.mine && lease.generation != "":
 		return nil
 	}
-	all := !s.mine || s.epoch != h.epoch || s.generation != lease.generation || lease.generation == ""
-	generation := s.generation
+	// A server that lost what was written last has another save than this replica.
+	all := !s.mine || s.epoch != h.epoch || s.generation != lease.generation || s.save != lease.save || lease.generation == ""
+	generation, save := s.generation, randomID()
 	if all {
 		generation = randomID()
 	}
@@ -113,7 +115,7 @@ func (l *link) saveOnce(ctx context.Context, missing bool) error {
 	}
 	ctxCommit, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	done, err = l.store.commit(ctxCommit, l.id, lease.generation, head{epoch: h.epoch, generation: generation, at: h.at, start: start})
+	done, err = l.store.commit(ctxCommit, l.id, lease.save, save, head{epoch: h.epoch, generation: generation, at: h.at, start: start})
 	if err != nil || !done {
 		return err
 	}
@@ -122,7 +124,7 @@ func (l *link) saveOnce(ctx context.Context, missing bool) error {
 	if all && lease.generation != "" {
 		_ = l.store.drop(ctxCommit, lease.generation) // or it expires
 	}
-	s.mine, s.generation, s.epoch = true, generation, h.epoch
+	s.mine, s.generation, s.save, s.epoch = true, generation, save, h.epoch
 	l.order.Lock()
 	if l.epoch == h.epoch {
 		l.generation = generation

@@ -107,3 +107,34 @@ func TestLeaseWhileRecordsAreWritten(t *testing.T) {
 	reader := newMember(t, server.URL())
 	require.Len(t, reader.h.Memory().Store().Names(), 1500)
 }
+
+// A server that took over, or was restored, lacks what was written last: it is
+// written again.
+func TestRecordsThatAServerLost(t *testing.T) {
+	server := redistest.Start(t)
+	m := newMember(t, server.URL())
+	trained(t, m)
+	require.NoError(t, m.h.l.saveOnce(t.Context(), false))
+	keys, err := server.Do("KEYS", "secretwatch:*")
+	require.NoError(t, err)
+	before := map[any]any{}
+	for _, key := range keys.([]any) {
+		before[key], err = server.Do("DUMP", key)
+		require.NoError(t, err)
+	}
+	m.look(accessAt("carol", "192.0.2.1", kubectl, "a", "b", afterwards))
+	settle(t, m)
+	require.NoError(t, m.h.l.saveOnce(t.Context(), false))
+	for key, value := range before {
+		_, err := server.Do("RESTORE", key, 0, value, "REPLACE")
+		require.NoError(t, err)
+	}
+	settle(t, m)
+	m.look(accessAt("dave", "192.0.2.1", kubectl, "a", "b", afterwards+1))
+	settle(t, m)
+	require.NoError(t, m.h.l.saveOnce(t.Context(), false))
+	_, err = server.Do("XTRIM", m.h.l.store.keys.log(), "MAXLEN", 1) // dave's
+	require.NoError(t, err)
+	reader := newMember(t, server.URL())
+	require.Equal(t, []string{"alice", "bob", "carol", "dave"}, reader.h.Memory().Store().Names())
+}

@@ -216,6 +216,7 @@ func (s *store) write(ctx context.Context, generation string, again func() error
 type lease struct {
 	mine bool
 	head
+	save string // of the records that were written last, "" before there are any
 }
 
 // leaseTime is how long a lease lasts without being renewed.
@@ -227,12 +228,12 @@ func (s *store) lease(ctx context.Context, id string, start int64) (l lease, err
 	if err != nil {
 		return l, err
 	}
-	if len(reply) != 4 {
+	if len(reply) != 5 {
 		return l, errAnswer
 	}
 	mine, ok := reply[0].(int64)
 	text := func(i int) string { t, _ := reply[i].(string); return t }
-	l = lease{mine: mine == 1, head: head{epoch: text(1), generation: text(2)}}
+	l = lease{mine: mine == 1, head: head{epoch: text(1), generation: text(2)}, save: text(4)}
 	l.start, err = strconv.ParseInt(text(3), 10, 64)
 	if !ok || err != nil {
 		return l, errAnswer
@@ -240,12 +241,13 @@ func (s *store) lease(ctx context.Context, id string, start int64) (l lease, err
 	return l, nil
 }
 
-// commit makes the records of a generation count, which include the log up to at,
-// in place of those of the generation before, which may be "" or the same. It
-// reports false if somebody else has or had the lease since it was taken.
-func (s *store) commit(ctx context.Context, id, before string, h head) (bool, error) {
+// commit makes the records of a generation count, which include the log up to at.
+// save names what was written, and before what was when the lease was taken. It
+// reports false if somebody else has the lease or had it since, or the server lost
+// what was written before.
+func (s *store) commit(ctx context.Context, id, before, save string, h head) (bool, error) {
 	names := append([]string{s.keys.meta(), s.keys.lease(), s.keys.log()}, s.hashes(h.generation)...)
-	n, err := commitScript.Run(ctx, s.client, names, id, h.epoch, h.generation, h.at, h.start, oldestKept(h.at), s.keep.Milliseconds(), before).Int()
+	n, err := commitScript.Run(ctx, s.client, names, id, h.epoch, h.generation, h.at, h.start, oldestKept(h.at), s.keep.Milliseconds(), before, save).Int()
 	return n == 1, err
 }
 
