@@ -135,7 +135,7 @@ func TestEveryPartOfTheStoreIsKept(t *testing.T) {
 	}
 	f(Store{}, "Bounds", "Wide", "Minted", "Suspicious", "NodeAddrs", "shards", "start", "clock", "emitted", "emittedStart",
 		"Nodes", "Forwarders", "Accounts", "People")
-	f(Shard{}, "Mutex", "bounds", "roster", "cap", "ghosts", "next", "lost", "changes")
+	f(Shard{}, "Mutex", "bounds", "roster", "cap", "ghosts", "next", "lost", "changes", "_")
 	f(roster{}, "seed", "slots", "n", "known", "fresh")
 	f(links{}, "in", "newer", "older")
 	f(Shared{}, "Mutex", "Principal")

@@ -27,15 +27,16 @@ func (d Dim) String() string {
 
 // Principal is what is remembered of one identity. Its owner's lock protects it.
 type Principal struct {
+	// What every decision needs comes first, in two cache lines.
 	Name string
+	at   links
+	mark mark
 	// First and Last are the times of the first and the newest access that
 	// taught; 0 before there was one.
 	First, Last int64
 	// Flagged is when the principal was called unusual, 0 if it never was or
 	// has served its probation.
 	Flagged int64
-	// Returned: it was flagged for coming back after a pause, as it used to be.
-	Returned bool
 
 	// LastSource and LastAt are where and when it was last seen at an
 	// established source; Switches counts how often it then was at another one
@@ -43,6 +44,8 @@ type Principal struct {
 	LastSource uint64
 	LastAt     int64
 	Switches   uint16
+	// Returned: it was flagged for coming back after a pause, as it used to be.
+	Returned bool
 
 	Sets    [NumDims]Set
 	Objects Objects
@@ -52,9 +55,6 @@ type Principal struct {
 	Denials Denials
 	Homes   Homes
 	Said    Said
-
-	mark mark
-	at   links
 }
 
 // InTurn is how close together uses from two sources have to be to count as

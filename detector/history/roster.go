@@ -9,11 +9,10 @@ import "hash/maphash"
 //
 // Get rosters with newRoster. The shard's lock protects it.
 type roster struct {
-	seed  maphash.Seed // secret: nobody can choose names that collide
+	known list         // taught, and not on probation
 	slots []slot       // a power of two of them, at most three quarters in use
+	seed  maphash.Seed // secret: nobody can choose names that collide
 	n     int
-
-	known list // taught, and not on probation
 	fresh list // everybody else
 }
 

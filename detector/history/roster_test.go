@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/stretchr/testify/require"
@@ -64,4 +65,11 @@ func TestRoster(t *testing.T) {
 		}
 	}
 	r.remove(&Principal{Name: "nobody"})
+}
+
+// Shards are locked by different threads, and principals are what memory is full of.
+func TestCacheLines(t *testing.T) {
+	require.Zero(t, unsafe.Sizeof(Shard{})%64, "shards share lines")
+	require.LessOrEqual(t, unsafe.Offsetof(Principal{}.Sets), uintptr(128))
+	require.LessOrEqual(t, unsafe.Sizeof(Principal{}), uintptr(768), "the next size that Go allocates is 896")
 }

@@ -69,14 +69,16 @@ func (s *Shared) With(f func(p *Principal)) {
 // Shard is a part of the principals under one lock.
 type Shard struct {
 	sync.Mutex
+	roster // known and slots in one cache line with the lock
 	bounds *Bounds
-	roster
 	cap    int // of known
 	ghosts []ghost
 	next   int
 	lost   int64
 
 	changes changes
+
+	_ [40]byte // no cache line in common with the next one
 }
 
 // maxShards is how many locks principals are spread over where there are enough
