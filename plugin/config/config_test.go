@@ -215,6 +215,8 @@ func TestBadValues(t *testing.T) {
 	f("networks", strings.Repeat("a", 65)+"=10.0.0.0/8")
 	f("networks", strings.Repeat("x", 100000))
 	f("trusted_proxies", "proxy.example.com")
+	f("trusted_proxies", "10.0.0.5, 0.0.0.0/0")
+	f("trusted_proxies", "::/0")
 	f("trusted_proxies", "::ffff:0.0.0.0/90")
 	f("ignore_secrets", "sh.helm.release.v1.*")
 	f("severities", "no-such-rule=low")

@@ -34,12 +34,16 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-func parsePrefixes(value string) ([]netip.Prefix, error) {
+// parseProxies reads the proxies whose word is taken.
+func parseProxies(value string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	for _, item := range splitList(value) {
 		p, err := parsePrefix(item)
 		if err != nil {
 			return nil, err
+		}
+		if p.Bits() == 0 {
+			return nil, fmt.Errorf("with %s everybody could choose a source", quote(item))
 		}
 		prefixes = append(prefixes, p)
 	}

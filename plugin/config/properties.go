@@ -102,7 +102,7 @@ var Properties = []Property{
 		Accepts: "a list of CIDRs and addresses such as 10.0.0.5, 192.0.2.0/28",
 		Help:    "Proxies in front of the API server whose X-Forwarded-For entries are believed.",
 		set: func(c *Config, v string) error {
-			p, err := parsePrefixes(v)
+			p, err := parseProxies(v)
 			if err == nil {
 				c.Detector.TrustedProxies = p
 			}
@@ -185,7 +185,7 @@ var Properties = []Property{
 	},
 	{
 		Name: "severity_key", Kind: String, Default: "severity",
-		Accepts: "a field name other than secretwatch, or off for none",
+		Accepts: "a field name other than secretwatch and that of the field that holds the event, or off for none",
 		Help:    "Top-level field that repeats the severity of a tagged record.",
 		set:     setSeverityKey,
 	},

@@ -10,6 +10,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,6 +112,14 @@ type scratch struct {
 func New(opts Options, log Logger) (*Pipeline, error) {
 	if opts.Judge == nil {
 		return nil, errors.New("pipeline: no judge")
+	}
+	if holds := usualFields[:]; opts.SeverityKey != "" {
+		if opts.Key != "" {
+			holds = []string{opts.Key}
+		}
+		if slices.Contains(holds, opts.SeverityKey) {
+			return nil, fmt.Errorf("property severity_key: bad value %q: the field that holds the event would be lost; accepted: another field name, or off for none", opts.SeverityKey)
+		}
 	}
 	f, err := newFormat(&opts)
 	if err != nil {

@@ -487,6 +487,15 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := New(Options{}, nil); err == nil {
 		t.Fatal("no judge was accepted")
 	}
+	for _, o := range []Options{{SeverityKey: "log"}, {SeverityKey: "body"}, {SeverityKey: "line", Key: "line"}} {
+		o.Judge = fakeJudge{}
+		if _, err := New(o, nil); err == nil || !strings.HasPrefix(err.Error(), "property severity_key: ") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if _, err := New(Options{Judge: fakeJudge{}, SeverityKey: "log", Key: "line"}, nil); err != nil {
+		t.Error(err)
+	}
 	if _, err := New(Options{Judge: fakeJudge{}, Format: "x"}, nil); err == nil || err.Error() != `format "x": accepted are ecs, flat, native` {
 		t.Fatal(err)
 	}
