@@ -31,11 +31,11 @@ func TestServerFilledByTheLog(t *testing.T) {
 	a, b := newMember(t, server.URL()), newMember(t, server.URL())
 	trained(t, a, b)
 	require.NoError(t, a.h.l.saveOnce(t.Context(), false))
-	const room = 2 << 20
+	const room = 6 << 20 // also for what waits to be read by those who follow
 	do(t, server, "CONFIG", "SET", "maxmemory-policy", "noeviction")
 	do(t, server, "CONFIG", "SET", "maxmemory", usedMemory(t, server)+room)
 	sent, full := 0, 0
-	for i := 0; sent < 5*room; i++ {
+	for i := 0; sent < 3*room; i++ {
 		agent := kubectl + strings.Repeat("x", 1500)
 		sent += len(agent)
 		v := a.look(accessAt("alice", fmt.Sprintf("203.0.%d.%d", i/250, i%250), agent, "a", "b", afterwards+i))
