@@ -140,7 +140,7 @@ func TestEveryPartOfTheStoreIsKept(t *testing.T) {
 	f(links{}, "in", "newer", "older")
 	f(Shared{}, "Mutex", "Principal")
 	f(mark{}, "touched", "dirty", "saved")
-	f(owned{}, "LRU", "name", "touched")
+	f(owned{}, "LRU", "name", "touched", "saved")
 	f(Fair[int]{}, "mu", "owners", "index", "each", "used", "clock", "changed")
 }
 

@@ -33,14 +33,15 @@ type owned struct {
 	*simplelru.LRU[uint64, struct{}]
 	name    string
 	touched uint64 // Fair.clock at the last Put
+	saved   bool   // was emitted
 }
 
 // NewFair returns a table of at most owners owners with at most each entries.
 func NewFair[V any](owners, each int) *Fair[V] {
 	f := &Fair[V]{index: make(map[uint64]stored[V]), each: each}
-	f.owners, _ = simplelru.NewLRU(owners, func(owner string, l *owned) {
+	f.owners, _ = simplelru.NewLRU(owners, func(_ string, l *owned) {
 		l.Purge()
-		f.change(owner)
+		f.left(l)
 	})
 	return f
 }

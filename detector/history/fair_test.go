@@ -54,3 +54,34 @@ func TestFairFlood(t *testing.T) {
 	require.False(t, ok)
 	require.Equal(t, 3, f.Len())
 }
+
+// What changed is noted within bounds where nobody ever asks for it, and whoever
+// keeps the table hears of owners that were displaced.
+func TestFairChanges(t *testing.T) {
+	f := NewFair[int64](3, 4)
+	f.track()
+	put := func(from, to int) {
+		for i := from; i < to; i++ {
+			f.Put(fmt.Sprint("user ", i), uint64(i), int64(i))
+		}
+	}
+	saved := map[string]bool{}
+	save := func() {
+		f.emit(&writer{}, false, MintedTable, func(_ Table, key string, value []byte) {
+			if value == nil {
+				require.True(t, saved[key], "%s was never there", key)
+				delete(saved, key)
+			} else {
+				saved[key] = true
+			}
+		}, func(v *int64, c coder) { c.number("value", v) })
+	}
+	put(0, 1000)
+	require.LessOrEqual(t, len(f.changed), 3)
+	save()
+	require.Len(t, saved, 3)
+	put(1000, 2000)
+	require.LessOrEqual(t, len(f.changed), 6)
+	save()
+	require.Equal(t, map[string]bool{RecordKey("user 1997"): true, RecordKey("user 1998"): true, RecordKey("user 1999"): true}, saved)
+}

@@ -22,6 +22,16 @@ func (f *Fair[V]) change(owner string) {
 	}
 }
 
+// left notes that an owner was displaced. What nobody saved need not be removed, and
+// there may be nobody who saves. f.mu is held.
+func (f *Fair[V]) left(l *owned) {
+	if l.saved {
+		f.change(l.name)
+	} else {
+		delete(f.changed, l.name)
+	}
+}
+
 // emit emits the entries of each owner as one record.
 func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v *V, c coder)) {
 	f.mu.Lock()
@@ -40,6 +50,7 @@ func (f *Fair[V]) emit(w *writer, all bool, table Table, emit Emit, code func(v 
 		f.mu.Lock()
 		l, ok := f.owners.Peek(owner)
 		if ok && l.Len() > 0 {
+			l.saved = true
 			r := ownerRecord[V]{touched: l.touched, owner: owner, element: code}
 			for _, k := range l.Keys() {
 				r.entries = append(r.entries, entry[V]{k, f.index[k].value})
@@ -65,7 +76,7 @@ func restoreOwner[V any](r *Restorer, i int, f *Fair[V], rec *ownerRecord[V]) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		l := f.add(rec.owner)
-		l.touched = rec.touched
+		l.touched, l.saved = rec.touched, true
 		f.clock = max(f.clock, rec.touched)
 		for _, e := range rec.entries {
 			f.store(l, e.key, e.value)
