@@ -296,6 +296,23 @@ static void close_input(void)
     input = NULL;
 }
 
+/* Appends the beginning of an array of two, or of a map, in the form of Fluent
+ * Bit's encoder, which leaves room for lengths that it does not know yet. */
+static void open_pair(struct buffer *chunk)
+{
+#ifdef FLUENT_BIT_V2
+    buffer_add(chunk, "\xdd\0\0\0\2", 5);
+#else
+    pack_array(chunk, 2);
+#endif
+}
+
+static void open_map(struct buffer *chunk, char members)
+{
+    buffer_add(chunk, "\xdf\0\0\0", 4);
+    buffer_byte(chunk, (unsigned char) members);
+}
+
 /* Appends one record: FLB_LOG_EVENT_FORMAT_FLUENT_BIT_V2, or V1 with --legacy. */
 static void add_record(struct buffer *chunk, const char *text, size_t len)
 {
@@ -303,19 +320,19 @@ static void add_record(struct buffer *chunk, const char *text, size_t len)
     unsigned char time[] = { 0xd7, 0x00, (unsigned char) (seconds >> 24), (unsigned char) (seconds >> 16),
                              (unsigned char) (seconds >> 8), (unsigned char) seconds, 0, 0, 0, 0 };
 
-    pack_array(chunk, 2);
+    open_pair(chunk);
     if (!opt.legacy) {
-        pack_array(chunk, 2);
+        open_pair(chunk);
     }
     buffer_add(chunk, time, sizeof(time));
     if (!opt.legacy) {
-        pack_map(chunk, 0);
+        open_map(chunk, 0);
     }
     /* What is no object stays a line, as with Fluent Bit's JSON parser. */
     if (opt.structured && len > 0 && text[0] == '{' && json_to_msgpack(text, len, chunk) == 0) {
         return;
     }
-    pack_map(chunk, 1);
+    open_map(chunk, 1);
     pack_string(chunk, opt.wrap, strlen(opt.wrap));
     pack_string(chunk, text, len);
 }
