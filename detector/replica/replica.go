@@ -97,6 +97,9 @@ func Open(o Options, cfg detector.Config) (*History, error) {
 		if !l.memory.Bounded(cfg) {
 			o.Log.Warnf("redis_url %s: another instance shares it with another window, probation or max_values, which hold here too", o.Server)
 		}
+		if o.Timeout != l.o.Timeout || o.Save != l.o.Save {
+			o.Log.Warnf("redis_url %s: another instance shares it with redis_timeout %v and state_flush %v, which hold here too", o.Server, l.o.Timeout, l.o.Save)
+		}
 		return &History{l: l}, nil
 	}
 	l, err := newLink(o, cfg)

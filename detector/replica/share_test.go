@@ -244,11 +244,15 @@ func TestEverybodyInAProcessSharesOneLink(t *testing.T) {
 	server := redistest.Start(t)
 	parsed, err := ParseURL(server.URL())
 	require.NoError(t, err)
-	o := Options{Server: parsed, Timeout: time.Second, Save: time.Hour, Log: &journal{}}
+	log := &journal{}
+	o := Options{Server: parsed, Timeout: time.Second, Save: time.Hour, Log: log}
 	a, err := Open(o, detector.DefaultConfig())
 	require.NoError(t, err)
+	require.Zero(t, log.count("another instance"))
+	o.Timeout = time.Minute
 	b, err := Open(o, detector.DefaultConfig())
 	require.NoError(t, err)
+	require.Equal(t, 1, log.count("another instance shares it with redis_timeout 1s and state_flush 1h0m0s, which hold here too"))
 	o.Cluster = "another"
 	c, err := Open(o, detector.DefaultConfig())
 	require.NoError(t, err)
