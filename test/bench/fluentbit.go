@@ -12,11 +12,14 @@ import (
 	"github.com/secretwatch/secretwatch/test/gen"
 )
 
-//go:embed rules_text.lua
-var textLua []byte
+//go:embed rules.lua
+var rulesLua string
 
-//go:embed rules_fields.lua
-var fieldsLua []byte
+//go:embed read_text.lua
+var readText string
+
+//go:embed read_fields.lua
+var readFields string
 
 type bench struct {
 	dir          string // for files
@@ -123,15 +126,15 @@ func (b *bench) fluentBit(binary string) ([]row, error) {
 	small, smallOurs := with(few, bounded), with(few, bounded+filter, plugin...)
 	plainMany, oursMany := with(many, ""), with(many, filter, plugin...)
 	parsed, parsedOurs := with(few, "      parser: json\n"), with(few, "      parser: json\n"+filter, plugin...)
-	lua := func(name string, script []byte) string {
+	lua := func(name, read string) string {
 		path := filepath.Join(b.dir, name)
 		if err == nil {
-			err = os.WriteFile(path, script, 0o644)
+			err = os.WriteFile(path, []byte(read+rulesLua), 0o644)
 		}
 		return "  filters:\n    - name: lua\n      match: \"*\"\n      call: judge\n      script: " + path + "\n"
 	}
-	scripted := with(few, lua("text.lua", textLua))
-	parsedScripted := with(few, "      parser: json\n"+lua("fields.lua", fieldsLua))
+	scripted := with(few, lua("text.lua", readText))
+	parsedScripted := with(few, "      parser: json\n"+lua("fields.lua", readFields))
 	if err != nil {
 		return nil, err
 	}

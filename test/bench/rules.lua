@@ -1,12 +1,14 @@
 -- Three of secretwatch's rules the way one would write them as a Lua filter, to
 -- compare costs with: unusual user agent, new source address, unusual user. It
 -- does a fraction of the work: no learning, no probation, no bounds on memory,
--- no address networks, no JSON beyond string patterns.
+-- no address networks. What stands before this, read_text.lua or read_fields.lua,
+-- defines read, which returns user, client and source of an access to secrets,
+-- and nothing for other records.
 
 local window = 7 * 24 * 3600
 local users = {}
 
--- seen says whether a value is not known within the window, and remembers it.
+-- new says whether a value is not known within the window, and remembers it.
 local function new(values, value, now)
     local last = values[value]
     values[value] = now
@@ -14,15 +16,7 @@ local function new(values, value, now)
 end
 
 function judge(tag, timestamp, record)
-    local log = record["log"]
-    -- Cheapest first: most records are of no interest.
-    if type(log) ~= "string" or not string.find(log, '"resource":"secrets"', 1, true)
-        or string.find(log, '"stage":"RequestReceived"', 1, true) then
-        return 0, timestamp, record
-    end
-    local name = string.match(log, '"username":"([^"]*)"')
-    local agent = string.match(log, '"userAgent":"([^"/]*)')
-    local source = string.match(log, '"sourceIPs":%[[^%]]-"([^",]*)"%]')
+    local name, agent, source = read(record)
     if not name then
         return 0, timestamp, record
     end
