@@ -144,8 +144,9 @@ func (d *Detector) askNodes(c *rule.Case) {
 // doing, in nanoseconds of clock time: a class has one lock.
 const shareEvery = int64(10 * time.Minute)
 
-// lately says whether the principal taught its class, if it has one, of this source
-// and client in the same span.
+// lately says whether the principal was seen with this source and this client in
+// the same span before. If it could not teach its class then, being a newcomer, it
+// does in the next one.
 func lately(c *rule.Case) bool {
 	for _, dim := range [...]history.Dim{history.DimSource, history.DimClient} {
 		if v := c.Remembered[dim]; v == nil || c.Status[dim] != history.Known || v.Last/shareEvery != c.Time/shareEvery {
