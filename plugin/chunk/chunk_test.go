@@ -201,8 +201,11 @@ func TestNextOfLines(t *testing.T) {
 	for _, header := range headers {
 		for _, size := range []int{0, 1, 31, 32, 255, 256, 1000, 65535, 65536, 70000} {
 			b := msgpack.AppendStr(append(header[:len(header):len(header)], 0xa3, 'l', 'o', 'g'), strings.Repeat("x", size))
-			if n := headerSize(b); size >= 256 && (n == 0 || lineSize(b[n:]) != len(b)-n) {
-				t.Errorf("% x and a line of %d bytes: not found at a glance", header, size)
+			at := len(header) + 4
+			l, ok := ReadLine(append([]byte{0xc0}, b...), 1)
+			if size >= 256 && (!ok || string(b[l.Key.Start:l.Key.End]) != "log" || l.Text != (Span{len(b) - size, len(b)}) ||
+				!bytes.Equal(b[l.Time-2:l.Time], []byte{0xd7, 0}) || l.Key.End != at) {
+				t.Errorf("% x and a line of %d bytes: taken apart as %+v, %v", header, size, l, ok)
 			}
 			for cut := range min(len(b), 100) {
 				if s, err := Next(b[:len(b)-cut], 0); (err == nil) != (cut == 0) || err == nil && s.End != len(b) {

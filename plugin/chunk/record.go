@@ -11,7 +11,6 @@
 package chunk
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -37,78 +36,17 @@ type Span struct {
 // of the one before. It reads no more than the record's outline. The error is
 // an *Error.
 func Next(chunk []byte, at int) (Span, error) {
-	body := at + headerSize(chunk[at:])
-	if body > at {
-		if size := lineSize(chunk[body:]); size > 0 {
-			return Span{at, body + size}, nil
+	_, body := header(chunk[at:])
+	if body > 0 {
+		if _, text := line(chunk[at+body:]); text.End > 0 {
+			return Span{at, at + body + text.End}, nil
 		}
 	}
-	end, err := msgpack.Skip(chunk, body)
+	end, err := msgpack.Skip(chunk, at+body)
 	if err != nil {
 		return Span{}, &Error{end, err}
 	}
 	return Span{at, end}, nil
-}
-
-// headerSize is the length of what stands before the body of the record that b
-// begins with, if that is one of the headers without metadata that Fluent Bit and
-// AppendRecordHeader write; else 0. Fluent Bit does not always write the shortest
-// form of a length (flb_log_event_encoder.c, flb_mp.c).
-func headerSize(b []byte) int {
-	if len(b) < 25 {
-		return 0
-	}
-	at := 0
-	switch {
-	case b[0] == 0x92 && b[1] == 0x92:
-		at = 2
-	case b[0] == 0xdd && b[5] == 0xdd && binary.BigEndian.Uint32(b[1:]) == 2 && binary.BigEndian.Uint32(b[6:]) == 2:
-		at = 10
-	default:
-		return 0
-	}
-	if b[at] != 0xd7 || b[at+1] != 0 {
-		return 0
-	}
-	at += 10 // the time
-	switch {
-	case b[at] == 0x80:
-		return at + 1
-	case b[at] == 0xdf && binary.BigEndian.Uint32(b[at+1:]) == 0:
-		return at + 5
-	}
-	return 0
-}
-
-// lineSize is the length of the body that b begins with if that is a line of text
-// of more than 255 bytes under a short key, as tail writes lines; else 0.
-func lineSize(b []byte) int {
-	const most = 5 + 1 + 31 + 5 // bytes before the text
-	if len(b) < most {
-		return 0
-	}
-	at := 0
-	switch {
-	case b[0] == 0x81:
-		at = 1
-	case b[0] == 0xdf && binary.BigEndian.Uint32(b[1:]) == 1:
-		at = 5
-	}
-	if at == 0 || b[at]&0xe0 != 0xa0 {
-		return 0
-	}
-	at += 1 + int(b[at]&0x1f)
-	size := 0
-	switch b[at] {
-	case 0xda:
-		size = at + 3 + int(binary.BigEndian.Uint16(b[at+1:]))
-	case 0xdb:
-		size = at + 5 + int(binary.BigEndian.Uint32(b[at+1:]))
-	}
-	if size > len(b) {
-		return 0
-	}
-	return size
 }
 
 // Kind tells records from what else stands in a chunk.
