@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector"
-	"github.com/secretwatch/secretwatch/detector/msgpack"
 	"github.com/secretwatch/secretwatch/test/gen"
 )
 
@@ -24,9 +23,7 @@ func BenchmarkCold(b *testing.B) {
 			var c []byte
 			n := 0
 			for line := g.Next(); line != nil; line = g.Next() {
-				// As Fluent Bit 5.1.1 writes it.
-				c = append(c, "\x92\x92\xd7\x00\x6b\x04\x33\x67\x04\x29\xcd\xfb\xdf\x00\x00\x00\x00\xdf\x00\x00\x00\x01"...)
-				c = msgpack.AppendStr(msgpack.AppendStr(c, "log"), line)
+				c = append(c, lineRecord(headers[1], "log", string(line))...)
 				if n++; n%a == 0 {
 					chunks = append(chunks, c)
 					c = nil

@@ -1,10 +1,11 @@
 // Package pipeline is the whole way of a record: chunk bytes in, chunk bytes
 // out. The filter, the output and the replay tool are three thin doors to it.
 //
-// A chunk is scanned for byte strings that every secret access contains; if
-// there is none, that is all. Otherwise its records are walked, those with a
-// needle are searched for an audit event, events are parsed and judged, and
-// records with findings gain fields. All other bytes are passed on as they came.
+// Lines of an audit log that tell by their beginning that they are about
+// something else are passed over; see glance.go. What is left is scanned for byte
+// strings that every secret access contains. Records with such a needle are
+// searched for an audit event, events are parsed and judged, and records with
+// findings gain fields. All other bytes are passed on as they came.
 package pipeline
 
 import (
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/secretwatch/secretwatch/detector"
@@ -74,13 +76,15 @@ type Pipeline struct {
 	stats  counters
 	watch  *Metrics // nil for none
 	log    Logger
-	faults limiter   // of messages about chunks given up
-	blind  lookout   // for records in which nothing can be judged
-	idle   sync.Pool // of *scratch
+	faults limiter     // of messages about chunks given up
+	blind  lookout     // for records in which nothing can be judged
+	glance atomic.Bool // lines may be passed over: no value was removed so far; see glance.go
+	idle   sync.Pool   // of *scratch
 }
 
 // scratch is the memory of one Process call, reused between calls.
 type scratch struct {
+	form    form         // of the lines seen last
 	spans   []chunk.Span // records with a needle
 	judge   Judger       // of this chunk
 	parser  audit.Parser
@@ -141,6 +145,7 @@ func New(opts Options, log Logger) (*Pipeline, error) {
 	}
 	p.sharer, _ = opts.Judge.(Sharer)
 	p.stats.findings = newFindings()
+	p.glance.Store(true)
 	p.idle.New = func() any { return new(scratch) }
 	return p, nil
 }
@@ -167,21 +172,12 @@ func (p *Pipeline) Process(chunk []byte, alloc func(n int) []byte) (out []byte, 
 	}
 	p.stats.chunks.Add(1)
 	p.stats.bytes.Add(uint64(len(chunk)))
-	first := nextNeedle(chunk, 0)
-	if first < 0 && !(p.split && startsWithList(chunk)) {
-		if p.watch != nil {
-			p.stats.records.Add(count(chunk))
-		}
-		return nil, false
-	}
-	s := p.idle.Get().(*scratch)
-	out, modified = p.process(s, chunk, first, alloc)
-	return out, modified
+	return p.process(p.idle.Get().(*scratch), chunk, alloc)
 }
 
-// process is Process from the first needle on. It gives s back, unless it
-// panicked and left s in an unknown state.
-func (p *Pipeline) process(s *scratch, b []byte, first int, alloc func(n int) []byte) (out []byte, modified bool) {
+// process takes a chunk through. It gives s back, unless it panicked and left s in
+// an unknown state.
+func (p *Pipeline) process(s *scratch, b []byte, alloc func(n int) []byte) (out []byte, modified bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			out, modified = nil, false
@@ -189,17 +185,21 @@ func (p *Pipeline) process(s *scratch, b []byte, first int, alloc func(n int) []
 			if missed, ok := p.faults.allow(time.Now()); ok {
 				p.log.Errorf("internal error, chunk of %d bytes passed on unjudged (%d more since the last message): %s", len(b), missed, describe(r))
 			}
-			out, modified = p.onlyRedact(b, first, alloc)
+			out, modified = p.onlyRedact(b, alloc)
 		}
 	}()
 	// All records are walked before the first is judged: what the history
 	// learns from a chunk and what comes out of it must agree.
-	if err := s.find(p, b, first); err != nil {
+	if err := s.find(p, b); err != nil {
 		p.stats.undecodable.Add(1)
 		if missed, ok := p.faults.allow(time.Now()); ok {
 			p.log.Warnf("chunk of %d bytes passed on as it came (%d more since the last message): %v", len(b), missed, err)
 		}
 		p.release(s)
+		return nil, false
+	}
+	if len(s.spans) == 0 {
+		p.idle.Put(s)
 		return nil, false
 	}
 	p.records(s, b)
@@ -220,34 +220,6 @@ func (p *Pipeline) records(s *scratch, b []byte) {
 	for i := range s.spans {
 		p.record(s, b, s.spans[i])
 	}
-}
-
-// find walks the chunk and notes the records that contain a needle, or all of
-// them if there are lists to be split. Reviews of tokens are only noted where
-// they hold something to be removed: they are not judged.
-func (s *scratch) find(p *Pipeline, b []byte, needle int) error {
-	s.spans = s.spans[:0]
-	records, all := uint64(0), p.split && startsWithList(b)
-	for at := 0; at < len(b); records++ {
-		r, err := chunk.Next(b, at)
-		if err != nil {
-			return err
-		}
-		at = r.End
-		if all {
-			s.spans = append(s.spans, r)
-			continue
-		}
-		if needle < 0 || needle >= r.End {
-			continue
-		}
-		if !onlyReviews(b[:r.End], needle) || p.redact && redact.Suspect(b[r.Start:r.End]) {
-			s.spans = append(s.spans, r)
-		}
-		needle = nextNeedle(b, r.End)
-	}
-	p.stats.records.Add(records)
-	return nil
 }
 
 // record judges what is in one record and plans its edits.
@@ -335,20 +307,21 @@ func (p *Pipeline) withoutSecrets(s *scratch, body []byte) (clean []byte, redact
 	if !did.Redacted {
 		return body, false
 	}
+	p.glance.Store(false)
 	p.stats.redacted.Add(1)
 	p.stats.cut.Add(uint64(did.Cut))
 	return s.clean, true
 }
 
 // onlyRedact is what is left to do for a chunk that was given up.
-func (p *Pipeline) onlyRedact(b []byte, needle int, alloc func(n int) []byte) (out []byte, modified bool) {
+func (p *Pipeline) onlyRedact(b []byte, alloc func(n int) []byte) (out []byte, modified bool) {
 	defer func() {
 		if recover() != nil {
 			out, modified = nil, false
 		}
 	}()
 	s := new(scratch)
-	if !p.redact || needle < 0 || s.find(p, b, needle) != nil {
+	if !p.redact || s.find(p, b) != nil {
 		return nil, false
 	}
 	for _, at := range s.spans {

@@ -11,7 +11,7 @@ import (
 type Stats struct {
 	Chunks  uint64
 	Bytes   uint64
-	Records uint64 // in chunks with anything of interest; others are walked only for Options.Metrics
+	Records uint64 // in chunks with anything of interest; others are counted only for Options.Metrics
 
 	Judged     uint64                    // requests
 	Found      [rule.Critical + 1]uint64 // of these, by severity of the finding
