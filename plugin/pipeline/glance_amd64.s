@@ -12,12 +12,17 @@
 #define MASK 64
 #define TEXT_AT 128
 
-// func passAVX2(p *byte, n int, f *form) (end, records int)
+// Offsets in patterns.
+#define AT_COMPLETE ID
+#define AT_RECEIVED (AT_COMPLETE+44)
+#define AT_STARTED (AT_RECEIVED+43)
+
+// func passAVX2(p *byte, n int, f *form, with *patterns) (end, records int)
 //
 // SI is the record at hand, BX the end of the chunk, R10 the offset of the text in a
-// record, DI the text, R11 its end, R12 the place in the path. Y5 to Y15 are
-// constants.
-TEXT ·passAVX2(SB), NOSPLIT, $0-40
+// record, DI the text, R11 its end, R12 the place in the path, DX the patterns. Y5 to
+// Y15 are constants.
+TEXT ·passAVX2(SB), NOSPLIT, $0-48
 	MOVQ p+0(FP), SI
 	MOVQ n+8(FP), BX
 	MOVQ f+16(FP), DX
@@ -29,6 +34,7 @@ TEXT ·passAVX2(SB), NOSPLIT, $0-40
 	VMOVDQU (HEADER+32)(DX), Y14
 	VMOVDQU MASK(DX), Y13
 	VMOVDQU (MASK+32)(DX), Y12
+	MOVQ with+24(FP), DX
 	MOVL $'"', AX
 	VMOVQ AX, X11
 	VPBROADCASTB X11, Y11
@@ -71,9 +77,9 @@ record:
 	VPCMPEQB Y1, Y14, Y1
 	VPAND Y1, Y0, Y0
 
-	VMOVDQU ·textBeginning+0(SB), Y1
-	VMOVDQU ·textBeginning+32(SB), Y2
-	VMOVDQU ·textBeginning+(ID-32)(SB), Y3
+	VMOVDQU (DX), Y1
+	VMOVDQU 32(DX), Y2
+	VMOVDQU (ID-32)(DX), Y3
 	VPCMPEQB (DI), Y1, Y1
 	VPCMPEQB 32(DI), Y2, Y2
 	VPCMPEQB (ID-32)(DI), Y3, Y3
@@ -95,8 +101,8 @@ record:
 
 	VMOVDQU STAGE(DI), Y1
 	VMOVDQU (COMPLETE+1-32)(DI), Y2
-	VPCMPEQB ·stageComplete+0(SB), Y1, Y3
-	VPCMPEQB ·stageComplete+(44-32)(SB), Y2, Y2
+	VPCMPEQB AT_COMPLETE(DX), Y1, Y3
+	VPCMPEQB (AT_COMPLETE+44-32)(DX), Y2, Y2
 	VPAND Y3, Y0, Y3
 	VPAND Y2, Y3, Y2
 	LEAQ COMPLETE(DI), R12
@@ -164,11 +170,11 @@ passed:
 
 otherStage:
 	VMOVDQU (SHORTER+1-32)(DI), Y2
-	VPCMPEQB ·stageReceived+0(SB), Y1, Y3
-	VPCMPEQB ·stageReceived+(43-32)(SB), Y2, Y4
+	VPCMPEQB AT_RECEIVED(DX), Y1, Y3
+	VPCMPEQB (AT_RECEIVED+43-32)(DX), Y2, Y4
 	VPAND Y4, Y3, Y3
-	VPCMPEQB ·stageStarted+0(SB), Y1, Y1
-	VPCMPEQB ·stageStarted+(43-32)(SB), Y2, Y2
+	VPCMPEQB AT_STARTED(DX), Y1, Y1
+	VPCMPEQB (AT_STARTED+43-32)(DX), Y2, Y2
 	VPAND Y2, Y1, Y1
 	VPAND Y3, Y0, Y3
 	VPAND Y1, Y0, Y1
@@ -183,6 +189,6 @@ otherStage:
 done:
 	VZEROUPPER
 	SUBQ R8, SI
-	MOVQ SI, end+24(FP)
-	MOVQ R9, records+32(FP)
+	MOVQ SI, end+32(FP)
+	MOVQ R9, records+40(FP)
 	RET
