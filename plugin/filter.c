@@ -76,6 +76,10 @@ static int cb_init(struct flb_filter_instance *ins, struct flb_config *config, v
     return 0;
 }
 
+/* In the static block of thread-local memory, as Go's own: any other would make
+ * the library need the dynamic linker's symbols. */
+static __thread __attribute__((tls_model("initial-exec"))) struct sw_pace pace;
+
 static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_len,
                      void **out, size_t *out_size, struct flb_filter_instance *ins,
                      struct flb_input_instance *in, void *context, struct flb_config *config)
@@ -85,7 +89,7 @@ static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_le
     (void) ins;
     (void) in; /* an output instance in disguise when run as an output's processor */
     (void) config;
-    return secretwatchFilter((uintptr_t) context, (void *) data, bytes, out, out_size);
+    return secretwatchFilter((uintptr_t) context, (void *) data, bytes, out, out_size, &pace);
 }
 
 static int cb_exit(void *context, struct flb_config *config)

@@ -48,10 +48,11 @@ func secretwatchInit(ins *C.struct_flb_filter_instance) (handle C.uintptr_t) {
 
 // secretwatchFilter runs one chunk through an instance. data is only read, and
 // only during the call. On FLB_FILTER_MODIFIED *out is memory of malloc that the
-// host frees, or unset with *outSize 0 when no record is left.
+// host frees, or unset with *outSize 0 when no record is left. thread is the calling
+// thread's.
 //
 //export secretwatchFilter
-func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, out *unsafe.Pointer, outSize *C.size_t) (result C.int) {
+func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, out *unsafe.Pointer, outSize *C.size_t, thread *C.struct_sw_pace) (result C.int) {
 	ins := instances.get(uintptr(handle))
 	if ins == nil || data == nil || size == 0 {
 		return C.FLB_FILTER_NOTOUCH
@@ -64,7 +65,7 @@ func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, o
 			result = C.FLB_FILTER_NOTOUCH
 		}
 	}()
-	ins.pace.step()
+	(*pace)(thread).step()
 	chunk := unsafe.Slice((*byte)(data), uint64(size))
 	records, modified := ins.pipeline.Process(chunk, buf.alloc)
 	if !modified {

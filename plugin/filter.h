@@ -2,7 +2,17 @@
 #ifndef SECRETWATCH_FILTER_H
 #define SECRETWATCH_FILTER_H
 
+#include <stdint.h>
+
 #include "abi.h"
+
+/* Of one thread that calls the filter, in nanoseconds since the library was
+ * loaded: its last call, and when it last passed through Go's scheduler. Belongs
+ * to pace.go. */
+struct sw_pace {
+    int64_t called;
+    int64_t passed;
+};
 
 /* Calls of the host that Go makes through C, because they are weak or variadic.
  * They do nothing, or return NULL, where the host lacks the function. */

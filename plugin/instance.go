@@ -19,7 +19,6 @@ type instance struct {
 	pipeline *pipeline.Pipeline
 	engine   *engine.Engine
 	metrics  *metrics.Member // nil where none are served
-	pace     pace
 
 	output   *delivery.Output // nil of a filter
 	forwards bool             // the output may have to wait

@@ -1,13 +1,15 @@
 package main
 
+// #include "filter.h"
+import "C"
+
 import (
 	"runtime"
-	"sync/atomic"
 	"time"
 )
 
 // pace keeps Go's scheduler on good terms with a thread of the host that calls in
-// again and again.
+// again and again. Each thread has its own, in C, whatever instances it calls.
 //
 // To the scheduler such a thread is one goroutine that never gives up its
 // processor (P): its tick stands still, also while it is back in C. From 10 ms on
@@ -16,24 +18,39 @@ import (
 // find another P and to wake it up. These two context switches cost as much as
 // all that is done with a chunk. To pass through the scheduler now and then, while
 // calls come in, moves the tick on.
-type pace struct {
-	last atomic.Int64 // when the scheduler was passed through, since started
-}
+//
+// It has its price: two other threads are woken for it, and the monitor then looks
+// some 60 times before it takes the P of a thread that did not come again. So it is
+// done as rarely as will do, and not at all while calls are so far apart that the
+// switches cost less.
+type pace C.struct_sw_pace
 
-// paceEvery is half of forcePreemptNS: the monitor looks every 10 ms at least.
-const paceEvery = 5 * time.Millisecond
+const (
+	// paceEvery leaves the monitor, which looks every 10 ms at most, no interval
+	// without a pass.
+	paceEvery = 9 * time.Millisecond
+	// pacePause is the time between two calls from which on a P that was taken away
+	// costs less than to keep it.
+	pacePause = 5 * time.Millisecond
+)
 
 // started is what times are measured from: only the monotonic clock counts.
 var started = time.Now()
 
-// step is called once a call from the host. It usually costs a look at the clock,
-// and some ten microseconds every paceEvery.
+// step is called once a call from the host, on its thread. It usually costs a look
+// at the clock, and about a tenth of a millisecond every paceEvery.
 func (p *pace) step() {
-	now := int64(time.Since(started))
-	last := p.last.Load()
-	// An instance has one thread as a rule. Where several share it, so do they the remedy.
-	if now-last < int64(paceEvery) || !p.last.CompareAndSwap(last, now) {
-		return
+	if p.due(time.Since(started)) {
+		runtime.Gosched()
+		p.passed = C.int64_t(time.Since(started))
 	}
-	runtime.Gosched()
+}
+
+// due notes a call at now and reports whether it has to pass through the
+// scheduler: that is, whether the next one will be too late if it takes as long to
+// come as this one did.
+func (p *pace) due(now time.Duration) bool {
+	gap := now - time.Duration(p.called)
+	p.called = C.int64_t(now)
+	return gap < pacePause && now+gap-time.Duration(p.passed) >= paceEvery
 }
