@@ -66,6 +66,9 @@ func count16(c coder, name string, v *uint16) {
 func place(c coder, name string, v *int, size int) {
 	n := int64(*v)
 	c.number(name, &n)
+	if !c.reads() {
+		return
+	}
 	if n < 0 || n >= int64(size) {
 		n = 0
 	}
@@ -115,10 +118,20 @@ func (p *Principal) code(c coder) {
 
 func (s *Set) code(c coder) {
 	each(c, "established", &s.vals, maxList, 15, (*Value).code)
-	each(c, "probation", &s.trial, maxList, 15, (*Value).code)
-	each(c, "forgotten", &s.ghost, maxList, 9, (*ghost).code)
-	place(c, "next", &s.next, len(s.ghost))
-	c.time("lost", &s.lost)
+	r := s.others()
+	if c.reads() {
+		r = new(rest)
+	}
+	each(c, "probation", &r.trial, maxList, 15, (*Value).code)
+	each(c, "forgotten", &r.ghost, maxList, 9, (*ghost).code)
+	place(c, "next", &r.next, len(r.ghost))
+	c.time("lost", &r.lost)
+	if c.reads() {
+		s.rest = nil
+		if len(r.trial) > 0 || len(r.ghost) > 0 || r.lost != 0 {
+			s.rest = r
+		}
+	}
 }
 
 func (v *Value) code(c coder) {

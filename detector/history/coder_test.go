@@ -50,6 +50,9 @@ func fill(v reflect.Value, next *int64) {
 		for i := range v.Len() {
 			fill(v.Index(i), next)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), next)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name := v.Type().Name() + "." + v.Type().Field(i).Name
@@ -61,8 +64,8 @@ func fill(v reflect.Value, next *int64) {
 		panic("what is a " + v.Type().String() + "?")
 	}
 	// Indexes into lists of three.
-	if s, ok := v.Addr().Interface().(*Set); ok {
-		s.next = 2
+	if r, ok := v.Addr().Interface().(*rest); ok {
+		r.next = 2
 	}
 	if o, ok := v.Addr().Interface().(*Objects); ok {
 		o.hand = 2

@@ -72,7 +72,7 @@ func (s *Store) Approve(name, value string) (approved []string, ok bool) {
 
 // approve makes a value on probation an established one.
 func (s *Set) approve(b *Bounds, v *Value) {
-	trial := find(s.trial, v.Key, v.Text)
+	trial := find(s.others().trial, v.Key, v.Text)
 	if trial == nil {
 		return
 	}

@@ -27,7 +27,7 @@ func (d Dim) String() string {
 
 // Principal is what is remembered of one identity. Its owner's lock protects it.
 type Principal struct {
-	// What every decision needs comes first, in two cache lines.
+	// What every decision needs comes first, in four cache lines with Sets.
 	Name string
 	at   links
 	mark mark

@@ -143,12 +143,13 @@ func (p *Principal) fit(b *Bounds) {
 }
 
 func (s *Set) fit(b *Bounds) {
-	if most := ghosts(b.MaxValues); len(s.ghost) > most {
-		ring := append(append([]ghost(nil), s.ghost[s.next:]...), s.ghost[:s.next]...)
+	if r := s.others(); len(r.ghost) > ghosts(b.MaxValues) {
+		most := ghosts(b.MaxValues)
+		ring := append(append([]ghost(nil), r.ghost[r.next:]...), r.ghost[:r.next]...)
 		for _, g := range ring[:len(ring)-most] {
-			s.lost = max(s.lost, g.last)
+			r.lost = max(r.lost, g.last)
 		}
-		s.ghost, s.next = slices.Clone(ring[len(ring)-most:]), 0
+		r.ghost, r.next = slices.Clone(ring[len(ring)-most:]), 0
 	}
 	latest := func(v []Value) {
 		sort.SliceStable(v, func(i, j int) bool { return v[i].Last > v[j].Last })
@@ -160,9 +161,9 @@ func (s *Set) fit(b *Bounds) {
 		}
 		s.vals = slices.Clone(s.vals[:b.MaxValues])
 	}
-	if most := junk(b.MaxValues); len(s.trial) > most {
-		latest(s.trial)
-		s.trial = slices.Clone(s.trial[:most])
+	if r, most := s.others(), junk(b.MaxValues); len(r.trial) > most {
+		latest(r.trial)
+		r.trial = slices.Clone(r.trial[:most])
 	}
 }
 

@@ -70,6 +70,6 @@ func TestRoster(t *testing.T) {
 // Shards are locked by different threads, and principals are what memory is full of.
 func TestCacheLines(t *testing.T) {
 	require.Zero(t, unsafe.Sizeof(Shard{})%64, "shards share lines")
-	require.LessOrEqual(t, unsafe.Offsetof(Principal{}.Sets), uintptr(128))
-	require.LessOrEqual(t, unsafe.Sizeof(Principal{}), uintptr(768), "the next size that Go allocates is 896")
+	require.LessOrEqual(t, unsafe.Offsetof(Principal{}.Objects), uintptr(256))
+	require.LessOrEqual(t, unsafe.Sizeof(Principal{}), uintptr(576), "the next size that Go allocates is 640")
 }

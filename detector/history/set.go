@@ -72,11 +72,36 @@ func ghosts(max int) int { return 4 * max }
 // ever pushes out junk. The zero Set is empty and ready. It has no lock: who
 // owns it has one.
 type Set struct {
-	vals  []Value // established, in no order
+	vals []Value // established, in no order
+	rest *rest   // nil where it would be empty
+}
+
+// rest is what most sets do not have. It is kept apart so that those of a
+// principal that is as usual are in few cache lines.
+type rest struct {
 	trial []Value // on probation
 	ghost []ghost // values that had to make room
 	next  int     // next ghost to overwrite
 	lost  int64   // newest last of a ghost that was overwritten; 0 for none
+}
+
+// noRest is that of sets without one.
+var noRest rest
+
+// others returns the rest of the set, only to be read.
+func (s *Set) others() *rest {
+	if s.rest == nil {
+		return &noRest
+	}
+	return s.rest
+}
+
+// change returns the rest of the set, to be changed.
+func (s *Set) change() *rest {
+	if s.rest == nil {
+		s.rest = new(rest)
+	}
+	return s.rest
 }
 
 // ghost is what remains of a value that had to make room.
@@ -89,15 +114,16 @@ type ghost struct {
 func (s *Set) Len() int { return len(s.vals) }
 
 // Forgetful says whether values had to make room for others.
-func (s *Set) Forgetful() bool { return len(s.ghost) > 0 }
+func (s *Set) Forgetful() bool { return len(s.others().ghost) > 0 }
 
 // Each calls f for all established values, then for those on probation.
 func (s *Set) Each(f func(v *Value)) {
 	for i := range s.vals {
 		f(&s.vals[i])
 	}
-	for i := range s.trial {
-		f(&s.trial[i])
+	trial := s.others().trial
+	for i := range trial {
+		f(&trial[i])
 	}
 }
 
@@ -127,7 +153,7 @@ func (s *Set) Find(key uint64, match string) *Value {
 	if v := find(s.vals, key, match); v != nil {
 		return v
 	}
-	return find(s.trial, key, match)
+	return find(s.others().trial, key, match)
 }
 
 // Returns says whether the value was established or called out once and then not
@@ -143,8 +169,9 @@ func (s *Set) Established(key uint64, match string) bool {
 
 // OnProbation says whether any value is on probation at t.
 func (s *Set) OnProbation(b *Bounds, t int64) bool {
-	for i := range s.trial {
-		if v := &s.trial[i]; t <= addTime(v.Flagged, b.Probation) && !expired(v.Last, t, b.Window) {
+	trial := s.others().trial
+	for i := range trial {
+		if v := &trial[i]; t <= addTime(v.Flagged, b.Probation) && !expired(v.Last, t, b.Window) {
 			return true
 		}
 	}
@@ -165,7 +192,8 @@ func (s *Set) Look(b *Bounds, key uint64, match string, t int64) (*Value, Status
 		}
 		return v, Known
 	}
-	if v := find(s.trial, key, match); v != nil {
+	r := s.others()
+	if v := find(r.trial, key, match); v != nil {
 		switch {
 		case expired(v.Last, t, b.Window):
 			return v, Expired
@@ -174,12 +202,12 @@ func (s *Set) Look(b *Bounds, key uint64, match string, t int64) (*Value, Status
 		}
 		return v, Known
 	}
-	for _, g := range s.ghost {
+	for _, g := range r.ghost {
 		if g.key == key && !expired(g.last, t, b.Window) {
 			return nil, Unsure
 		}
 	}
-	if s.lost != 0 && !expired(s.lost, t, b.Window) {
+	if r.lost != 0 && !expired(r.lost, t, b.Window) {
 		return nil, Unsure
 	}
 	return nil, New
@@ -204,7 +232,7 @@ func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
 		v.Touch(t)
 		return
 	}
-	if v := find(s.trial, key, match); v != nil {
+	if v := find(s.others().trial, key, match); v != nil {
 		v.Touch(t)
 		if t <= addTime(v.Flagged, b.Probation) {
 			return
@@ -227,18 +255,19 @@ func (s *Set) Teach(b *Bounds, key uint64, text string, t int64) {
 // begins again if it had expired.
 func (s *Set) Flag(b *Bounds, key uint64, text string, t int64) {
 	match := text
-	v := find(s.trial, key, match)
+	r := s.change()
+	v := find(r.trial, key, match)
 	if v == nil {
 		again := false
 		if old := find(s.vals, key, match); old != nil {
 			again = true
 			s.dropEstablished(old)
 		}
-		if len(s.trial) < junk(b.MaxValues) {
-			s.trial = append(s.trial, Value{})
-			v = &s.trial[len(s.trial)-1]
+		if len(r.trial) < junk(b.MaxValues) {
+			r.trial = append(r.trial, Value{})
+			v = &r.trial[len(r.trial)-1]
 		} else {
-			v = oldest(s.trial)
+			v = oldest(r.trial)
 			if max(t, v.Last) > addTime(v.Flagged, b.Probation) {
 				// It had served, for want of a place among the established.
 				s.forget(ghost{v.Key, v.Last}, b.MaxValues)
@@ -268,7 +297,7 @@ func (s *Set) Remove(key uint64, match string) bool {
 		s.dropEstablished(v)
 		return true
 	}
-	if v := find(s.trial, key, match); v != nil {
+	if v := find(s.others().trial, key, match); v != nil {
 		s.dropTrial(v)
 		return true
 	}
@@ -335,13 +364,14 @@ func (s *Set) put(b *Bounds, i int, v Value) {
 }
 
 func (s *Set) forget(g ghost, maxValues int) {
-	if len(s.ghost) < ghosts(maxValues) {
-		s.ghost = append(s.ghost, g)
+	r := s.change()
+	if len(r.ghost) < ghosts(maxValues) {
+		r.ghost = append(r.ghost, g)
 		return
 	}
-	s.lost = max(s.lost, s.ghost[s.next].last)
-	s.ghost[s.next] = g
-	s.next = (s.next + 1) % len(s.ghost)
+	r.lost = max(r.lost, r.ghost[r.next].last)
+	r.ghost[r.next] = g
+	r.next = (r.next + 1) % len(r.ghost)
 }
 
 func oldest(vals []Value) *Value {
@@ -355,10 +385,11 @@ func oldest(vals []Value) *Value {
 }
 
 func (s *Set) dropTrial(v *Value) {
-	last := len(s.trial) - 1
-	*v = s.trial[last]
-	s.trial[last] = Value{}
-	s.trial = s.trial[:last]
+	r := s.change()
+	last := len(r.trial) - 1
+	*v = r.trial[last]
+	r.trial[last] = Value{}
+	r.trial = r.trial[:last]
 }
 
 func (s *Set) dropEstablished(v *Value) {

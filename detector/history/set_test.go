@@ -92,7 +92,7 @@ func TestSetJunk(t *testing.T) {
 		require.Equal(t, Known, s.Status(b, i, fmt.Sprint(i), epoch+minute))
 	}
 	require.False(t, s.Forgetful())
-	require.Len(t, s.trial, junk(64))
+	require.Len(t, s.others().trial, junk(64))
 	require.Equal(t, New, s.Status(b, 1000, "1000", epoch+minute))
 	require.Equal(t, Probation, s.Status(b, 100_999, "100999", epoch+minute))
 
@@ -120,7 +120,7 @@ func TestSetDisplaced(t *testing.T) {
 		require.Equal(t, Known, s.Status(b, i, "", epoch+minute))
 	}
 	require.True(t, s.Forgetful())
-	require.Len(t, s.ghost, ghosts(4))
+	require.Len(t, s.others().ghost, ghosts(4))
 	require.Equal(t, Unsure, s.Status(b, 100, "", epoch+minute))
 	require.Equal(t, Unsure, s.Status(b, 7777, "", epoch+minute), "never seen, but who knows")
 	require.Equal(t, New, s.Status(b, 7777, "", epoch+b.Window+minute), "what was forgotten would have expired")
@@ -286,8 +286,8 @@ func TestSetAgainstReference(t *testing.T) {
 				ref[key].last, ref[key].flagged = v.Last, v.Flagged
 			}
 			require.LessOrEqual(t, len(s.vals), maxValues)
-			require.LessOrEqual(t, len(s.trial), junk(maxValues))
-			require.LessOrEqual(t, len(s.ghost), ghosts(maxValues))
+			require.LessOrEqual(t, len(s.others().trial), junk(maxValues))
+			require.LessOrEqual(t, len(s.others().ghost), ghosts(maxValues))
 		}
 		return told, unsure
 	}
