@@ -47,12 +47,8 @@ func newDedup() *dedup {
 // part returns the part a key belongs to.
 func (d *dedup) part(key uint64) *dedupPart { return &d.parts[key>>60%dedupParts] }
 
-// expect returns the key of a request that is going to be looked for.
-func (d *dedup) expect(ev *audit.Event) (key uint64) {
-	key = d.key(ev)
-	d.part(key).keys.prefetch(key)
-	return key
-}
+// expect says that a request is going to be looked for.
+func (d *dedup) expect(key uint64) { d.part(key).keys.prefetch(key) }
 
 // seen reports whether a request was there before, and remembers it.
 func (d *dedup) seen(key uint64) bool {
@@ -111,11 +107,24 @@ func (d *dedup) key(ev *audit.Event) uint64 {
 		// Or the client's audit id would decide alone.
 		at = ev.StageTime
 	}
+	return d.keyOf(d.asked(ev), ev.AuditID, at)
+}
+
+// asked identifies who asked for what.
+func (d *dedup) asked(ev *audit.Event) uint64 {
 	var short [512]byte
 	b := binary.LittleEndian.AppendUint64(short[:0], d.seed)
-	b = binary.LittleEndian.AppendUint64(b, uint64(at))
-	for _, s := range [...]string{ev.AuditID, ev.User.Username, ev.Verb, ev.RequestURI} {
+	for _, s := range [...]string{ev.User.Username, ev.Verb, ev.RequestURI} {
 		b = append(append(b, s...), 0)
 	}
-	return max(xxhash.Sum64(b), 1)
+	return xxhash.Sum64(b)
+}
+
+// keyOf is the key of a request that was asked at a time.
+func (d *dedup) keyOf(asked uint64, id string, at int64) uint64 {
+	var short [128]byte
+	b := binary.LittleEndian.AppendUint64(short[:0], d.seed)
+	b = binary.LittleEndian.AppendUint64(b, asked)
+	b = binary.LittleEndian.AppendUint64(b, uint64(at))
+	return max(xxhash.Sum64(append(b, id...)), 1)
 }

@@ -85,11 +85,15 @@ func (d *Detector) Store() *history.Store { return d.memory.Store() }
 
 // Judge judges one event and fills v. ev is not kept: what the history
 // remembers is copied. v may be reused between calls.
-func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
+func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result { return d.judgeEvent(ev, v, nil) }
+
+// judgeEvent is Judge, and notes the routine unless r is nil; see JudgeRoutine.
+func (d *Detector) judgeEvent(ev *audit.Event, v *Verdict, r *Routine) Result {
 	if !access.Judged(ev) || !d.stands(ev) {
 		return Skipped
 	}
-	request := d.memory.dedup.expect(ev)
+	request := d.memory.dedup.key(ev)
+	d.memory.dedup.expect(request)
 	c := d.cases.Get().(*rule.Case)
 	defer d.release(c)
 	a := c.Access
@@ -100,12 +104,13 @@ func (d *Detector) Judge(ev *audit.Event, v *Verdict) Result {
 		return Duplicate
 	}
 
-	return d.judge(c, v, false)
+	return d.judge(c, v, r, false)
 }
 
-// judge judges the access of a case and learns from it. learning says that it is
-// taken as habit, whatever this history has learnt.
-func (d *Detector) judge(c *rule.Case, v *Verdict, learning bool) Result {
+// judge judges the access of a case and learns from it, and notes the routine
+// unless r is nil. learning says that it is taken as habit, whatever this history
+// has learnt.
+func (d *Detector) judge(c *rule.Case, v *Verdict, r *Routine, learning bool) Result {
 	c.Store = d.memory.Store()
 	sh := c.Store.Shard(c.Principal)
 	sh.Lock()
@@ -118,6 +123,9 @@ func (d *Detector) judge(c *rule.Case, v *Verdict, learning bool) Result {
 	score := c.Score()
 	severity := rule.SeverityOf(score)
 	d.teach(c, sh, severity)
+	if r != nil {
+		d.note(r, c, sh)
+	}
 	if severity >= rule.Medium && !c.Learning {
 		d.suspect(c)
 	}
@@ -158,8 +166,18 @@ func (d *Detector) stands(ev *audit.Event) bool {
 // watchEnds says whether the event is the end of a watch that was judged so
 // long ago that it is no longer remembered.
 func (d *Detector) watchEnds(ev *audit.Event) bool {
-	return ev.Verb == "watch" && ev.Stage == audit.StageResponseComplete && ev.Code == 200 &&
-		d.memory.watchStarts.Load() && ev.StageTime-ev.Time > int64(time.Minute)
+	return endsWatch(ev) && d.watchedLong(ev.Time, ev.StageTime)
+}
+
+// endsWatch says whether an event is the end of a watch.
+func endsWatch(ev *audit.Event) bool {
+	return ev.Verb == "watch" && ev.Stage == audit.StageResponseComplete && ev.Code == 200
+}
+
+// watchedLong says whether a watch that began and ended at given times was judged
+// at its start and is no longer remembered.
+func (d *Detector) watchedLong(began, ended int64) bool {
+	return d.memory.watchStarts.Load() && ended-began > int64(time.Minute)
 }
 
 func (d *Detector) ignored(a *access.Access) bool {

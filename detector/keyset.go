@@ -1,6 +1,6 @@
 package detector
 
-import "github.com/secretwatch/secretwatch/detector/internal/prefetch"
+import "github.com/secretwatch/secretwatch/detector/prefetch"
 
 // keySets are two bounded sets of hashes, none of which is 0. They take half the
 // time of maps: the hashes need no hashing, and what is looked for in both lies in

@@ -105,5 +105,5 @@ func (d *Detector) Apply(o *observation.Observation) {
 	}
 	a.Object = o.Object
 	var v Verdict
-	d.judge(c, &v, o.Learning)
+	d.judge(c, &v, nil, o.Learning)
 }

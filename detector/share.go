@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -149,12 +150,15 @@ const shareEvery = int64(10 * time.Minute)
 // does in the next one.
 func lately(c *rule.Case) bool {
 	for _, dim := range [...]history.Dim{history.DimSource, history.DimClient} {
-		if v := c.Remembered[dim]; v == nil || c.Status[dim] != history.Known || v.Last/shareEvery != c.Time/shareEvery {
+		if v := c.Remembered[dim]; v == nil || c.Status[dim] != history.Known || !inSpan(v, c.Time) {
 			return false
 		}
 	}
 	return true
 }
+
+// inSpan says whether a value was last seen in the span of shareEvery that t lies in.
+func inSpan(v *history.Value, t int64) bool { return v.Last/shareEvery == t/shareEvery }
 
 // share teaches what principals of a class have in common. Newcomers teach
 // their class nothing.
@@ -165,21 +169,37 @@ func (d *Detector) share(c *rule.Case, flagged [history.NumDims]bool) {
 	}
 	switch {
 	case a.Class == access.Node:
-		c.Store.Nodes.With(func(p *history.Principal) {
-			p.Sets[history.DimClient].Teach(w, c.ClientKey, c.ClientText, t)
-			if c.Source.Network != "" {
-				p.Sets[history.DimSource].Teach(w, a.Source.Key, c.Source.Network, t)
-			}
-		})
-		if a.Source.Addr.IsValid() {
-			key := access.Key(a.Principal[len("system:node:"):])
-			if old, _, ok := c.Store.NodeAddrs.Get(key); !ok || old != a.Source.Addr {
-				c.Store.NodeAddrs.Put(a.Principal, key, a.Source.Addr)
-			}
-		}
+		shareNode(c.Store, &nodeUse{a.Principal, a.Source.Addr, a.Source.Key, c.Source.Network, c.ClientKey, c.ClientText, t})
 	case a.Class == access.ServiceAccount && a.Event.User.PodUID != "" && !a.Source.Inside:
 		c.Store.Accounts.With(func(p *history.Principal) {
 			p.Sets[history.DimSource].Teach(w, a.Source.Key, c.Source.Text(), t)
 		})
+	}
+}
+
+// nodeUse is what nodes have in common of an access by one of them.
+type nodeUse struct {
+	principal string
+	addr      netip.Addr // invalid if unknown
+	source    uint64
+	network   string // as which the source counts, or ""
+	client    uint64
+	agent     string // what client is the key of
+	at        int64
+}
+
+// shareNode teaches nodes at large, and where the node is.
+func shareNode(s *history.Store, n *nodeUse) {
+	s.Nodes.With(func(p *history.Principal) {
+		p.Sets[history.DimClient].Teach(&s.Wide, n.client, n.agent, n.at)
+		if n.network != "" {
+			p.Sets[history.DimSource].Teach(&s.Wide, n.source, n.network, n.at)
+		}
+	})
+	if n.addr.IsValid() {
+		key := access.Key(n.principal[len("system:node:"):])
+		if old, _, ok := s.NodeAddrs.Get(key); !ok || old != n.addr {
+			s.NodeAddrs.Put(n.principal, key, n.addr)
+		}
 	}
 }

@@ -18,6 +18,12 @@ type object struct {
 	made bool // created by the principal itself
 }
 
+// use records one more read.
+func (e *object) use(t int64) {
+	e.last = max(e.last, t)
+	e.used = true
+}
+
 // few is how many entries are searched one by one.
 const few = 16
 
@@ -59,8 +65,7 @@ func (o *Objects) Made(key uint64) bool {
 func (o *Objects) Teach(b *Bounds, key uint64, t int64, made bool) {
 	if i := o.find(key); i >= 0 {
 		e := &o.entries[i]
-		e.last = max(e.last, t)
-		e.used = true
+		e.use(t)
 		e.made = e.made || made
 		return
 	}

@@ -188,6 +188,12 @@ type Home struct {
 	AwayAt int64
 }
 
+// At says whether an address is the home's, one of its two.
+func (h *Home) At(addr netip.Addr) bool { return addr == h.Addr || addr == h.Other }
+
+// Stay records a use at home. token is the very token, or 0.
+func (h *Home) Stay(token uint64, t int64) { h.Token, h.Last = token, max(h.Last, t) }
+
 // Find returns the home of a credential, or nil.
 func (h *Homes) Find(key uint64) *Home {
 	for i := range h.list {

@@ -40,10 +40,23 @@ func newRoster() roster {
 	return roster{seed: maphash.MakeSeed(), slots: make([]slot, firstSlots)}
 }
 
+// sum is the hash of a name, which nobody can make collide.
+func (r *roster) sum(name string) uint64 { return maphash.String(r.seed, name) }
+
+// bySum returns the principal whose name has a hash, or nil.
+func (r *roster) bySum(sum uint64) *Principal {
+	mask := uint64(len(r.slots) - 1)
+	for i := sum; ; i++ {
+		if s := &r.slots[i&mask]; s.p == nil || s.sum == sum {
+			return s.p
+		}
+	}
+}
+
 // find returns the principal of a name, or nil.
 func (r *roster) find(name string) *Principal {
 	mask := uint64(len(r.slots) - 1)
-	sum := maphash.String(r.seed, name)
+	sum := r.sum(name)
 	for i := sum; ; i++ {
 		switch s := &r.slots[i&mask]; {
 		case s.p == nil:
@@ -66,7 +79,7 @@ func (r *roster) add(l *list, p *Principal) {
 			}
 		}
 	}
-	r.put(slot{maphash.String(r.seed, p.Name), p})
+	r.put(slot{r.sum(p.Name), p})
 	r.n++
 	l.push(p)
 }
@@ -87,7 +100,7 @@ func (r *roster) remove(p *Principal) {
 	}
 	p.at.in.pull(p)
 	mask := uint64(len(r.slots) - 1)
-	hole := maphash.String(r.seed, p.Name)
+	hole := r.sum(p.Name)
 	for r.slots[hole&mask].p != p {
 		hole++
 	}

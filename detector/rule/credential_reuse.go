@@ -15,8 +15,11 @@ import (
 // turn with one it is known from. A laptop that merely moves is none of these.
 type credentialReuse struct{}
 
+// CredentialReuse is the rule that remembers where credentials live.
+const CredentialReuse = "credential-reuse"
+
 var credentialReuseInfo = Info{
-	ID:         "credential-reuse",
+	ID:         CredentialReuse,
 	Title:      "Kubernetes Credential Used From a Second Source",
 	Techniques: []string{"T1550.001", "T1528", "T1552.007"},
 }
@@ -75,10 +78,10 @@ func podToken(c *Case) {
 		c.podAway(Critical, key, netip.Addr{})
 		return
 	}
-	if addr == home.Addr || addr == home.Other {
+	if home.At(addr) {
 		// Back home with the very token that moved in elsewhere meanwhile: one
 		// of the two is not the pod.
-		home.Token, home.Last = token, max(home.Last, c.Time)
+		home.Stay(token, c.Time)
 		return
 	}
 	severity := Critical
@@ -158,8 +161,8 @@ func machineCertificate(c *Case) {
 			c.P.Homes.Settle(&c.Store.Bounds, history.Home{Key: key, Addr: addr, Last: c.Time})
 		}
 		return
-	case addr == home.Addr || addr == home.Other:
-		home.Last = max(home.Last, c.Time)
+	case home.At(addr):
+		home.Stay(0, c.Time)
 		return
 	case c.Learning || !home.Other.IsValid() && c.Source.Inside && addr.Is4() != home.Addr.Is4():
 		home.Other = addr

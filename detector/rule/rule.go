@@ -177,16 +177,20 @@ func (c *Case) Run(rules []Rule, overrides map[string]Severity) {
 	c.override = overrides
 	for _, r := range rules {
 		c.rule = r
-		if len(overrides) > 0 {
-			if s, ok := overrides[r.Info().ID]; ok && s == None {
-				if h, ok := r.(habitual); ok {
-					h.Habit(c)
-				}
-				continue
+		if len(overrides) > 0 && Off(overrides, r.Info().ID) {
+			if h, ok := r.(habitual); ok {
+				h.Habit(c)
 			}
+			continue
 		}
 		r.Judge(c)
 	}
+}
+
+// Off says whether a rule is overridden to None, and so not asked.
+func Off(overrides map[string]Severity, id string) bool {
+	s, ok := overrides[id]
+	return ok && s == None
 }
 
 // Find reports a finding of the running rule. Follow it with Say.

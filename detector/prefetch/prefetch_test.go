@@ -8,6 +8,9 @@ func TestNothingHappens(t *testing.T) {
 	Value(none)
 	x := 5
 	Value(&x)
+	All(&x)
+	Address(0)
+	Address(^uintptr(0))
 	if x != 5 {
 		t.Error("it changed")
 	}

@@ -6,3 +6,5 @@ import "unsafe"
 
 //go:noescape
 func line(p unsafe.Pointer)
+
+func address(a uintptr)
