@@ -20,24 +20,35 @@ type Metrics struct {
 const DecisionSample = 64
 
 // decide lets the judge decide on s.event.
-func (p *Pipeline) decide(s *scratch) detector.Result {
-	if p.watch == nil {
-		return s.judge.Judge(&s.event, &s.verdict)
+func (p *Pipeline) decide(s *scratch) (result detector.Result) {
+	began := p.clock(s)
+	if s.note {
+		result = p.repeater.JudgeRoutine(&s.event, &s.verdict, &s.noted)
+	} else {
+		result = s.judge.Judge(&s.event, &s.verdict)
 	}
-	if s.untimed > 0 {
-		result := s.judge.Judge(&s.event, &s.verdict)
-		if result != detector.Skipped {
-			s.untimed--
-		}
-		return result
+	p.clocked(s, began, result)
+	return result
+}
+
+// clock returns the time before a decision that is to be timed, else the zero time.
+func (p *Pipeline) clock(s *scratch) time.Time {
+	if p.watch == nil || s.untimed > 0 {
+		return time.Time{}
 	}
-	began := time.Now()
-	result := s.judge.Judge(&s.event, &s.verdict)
-	if result != detector.Skipped {
+	return time.Now()
+}
+
+// clocked takes the result of a decision and what clock returned before it.
+func (p *Pipeline) clocked(s *scratch, began time.Time, result detector.Result) {
+	switch {
+	case p.watch == nil || result == detector.Skipped:
+	case s.untimed > 0:
+		s.untimed--
+	default:
 		p.watch.DecisionTime.Observe(time.Since(began).Seconds())
 		s.untimed = DecisionSample - 1
 	}
-	return result
 }
 
 // count returns the number of records of a chunk, or of those before the first

@@ -68,30 +68,38 @@ type Options struct {
 type Pipeline struct {
 	judge  Judger
 	sharer Sharer // judge, if it is one, else nil
-	key    string
-	tagAll bool
-	split  bool
-	redact bool
-	format format
-	stats  counters
-	watch  *Metrics // nil for none
-	log    Logger
-	faults limiter     // of messages about chunks given up
-	blind  lookout     // for records in which nothing can be judged
-	glance atomic.Bool // lines may be passed over: no value was removed so far; see glance.go
-	idle   sync.Pool   // of *scratch
+	// repeater is judge, if it is one and what it finds nothing in is of no interest,
+	// else nil; see routine.go.
+	repeater Repeater
+	routines *routines
+	key      string
+	tagAll   bool
+	split    bool
+	redact   bool
+	format   format
+	stats    counters
+	watch    *Metrics // nil for none
+	log      Logger
+	faults   limiter     // of messages about chunks given up
+	blind    lookout     // for records in which nothing can be judged
+	glance   atomic.Bool // lines may be passed over: no value was removed so far; see glance.go
+	idle     sync.Pool   // of *scratch
 }
 
 // scratch is the memory of one Process call, reused between calls.
 type scratch struct {
-	form    form         // of the lines seen last
-	spans   []chunk.Span // records with a needle
-	judge   Judger       // of this chunk
-	parser  audit.Parser
-	event   audit.Event
-	verdict detector.Verdict
-	edits   chunk.Edits
-	untimed int // decisions until the next one that is timed
+	form     form         // of the lines seen last
+	spans    []chunk.Span // records with a needle
+	judge    Judger       // of this chunk
+	parser   audit.Parser
+	event    audit.Event
+	verdict  detector.Verdict
+	edits    chunk.Edits
+	untimed  int              // decisions until the next one that is timed
+	note     bool             // the judge is to note the routine
+	noted    detector.Routine // by the judge
+	repeat   detector.Repeat  // of a routine
+	outlines []outline        // of the records in spans; see routine.go
 
 	// Of the record at hand; see envelope.go.
 	layouts [maxLayers + 1]layout
@@ -144,6 +152,12 @@ func New(opts Options, log Logger) (*Pipeline, error) {
 		faults: limiter{every: time.Minute},
 	}
 	p.sharer, _ = opts.Judge.(Sharer)
+	if p.repeater, _ = opts.Judge.(Repeater); p.sharer != nil || p.tagAll {
+		p.repeater = nil
+	}
+	if p.repeater != nil {
+		p.routines = newRoutines()
+	}
 	p.stats.findings = newFindings()
 	p.glance.Store(true)
 	p.idle.New = func() any { return new(scratch) }
@@ -217,6 +231,10 @@ func (p *Pipeline) process(s *scratch, b []byte, alloc func(n int) []byte) (out 
 func (p *Pipeline) records(s *scratch, b []byte) {
 	end := p.begin(s, b)
 	defer end()
+	if p.repeater != nil {
+		p.withRoutines(s, b)
+		return
+	}
 	for i := range s.spans {
 		p.record(s, b, s.spans[i])
 	}
@@ -235,6 +253,9 @@ func (p *Pipeline) record(s *scratch, b []byte, at chunk.Span) {
 		return
 	}
 	t := p.judgeFound(s, what, r.Body, r.Time)
+	if what != single {
+		s.noted = detector.Routine{}
+	}
 	if t == nil && !p.redact {
 		return
 	}
@@ -348,6 +369,8 @@ func (p *Pipeline) release(s *scratch) {
 	s.edits.Reset()
 	s.inner.Reset()
 	s.layouts = [maxLayers + 1]layout{}
+	clear(s.outlines)
+	s.note = false
 	s.holder, s.packed, s.list, s.judge = tree.Value{}, tree.Value{}, eventsIn{}, nil
 	s.tag = tag{}
 	clear(s.shared[:cap(s.shared)])
