@@ -351,7 +351,7 @@ func (d *Detector) learn(c *rule.Case, dim history.Dim, key uint64, flagged bool
 	case history.DimSource:
 		text = c.Source.Text()
 	case history.DimNamespace:
-		text = strings.Clone(text) // that of a client may be kept, and is shared
+		text = c.Store.Text(text) // that of a client may be kept, and is shared
 	}
 	if flagged {
 		s.Flag(b, key, text, t)

@@ -40,6 +40,7 @@ type Store struct {
 
 	shards []Shard
 	start  atomic.Int64 // time of the first event, 0 before
+	texts  texts
 
 	clock        atomic.Uint64            // of Principal.mark
 	emitted      [len(commonNames)]uint64 // hashes of the shared records as they were emitted
