@@ -210,6 +210,7 @@ func (p *Pipeline) broken(s *scratch, v tree.Value) {
 	if _, again := s.judge.(seeing); again {
 		return
 	}
+	s.note = false // or it would be counted once only
 	if bytes.HasSuffix(v.Raw(), []byte(truncatedTail)) {
 		p.stats.truncated.Add(1)
 		return

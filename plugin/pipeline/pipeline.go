@@ -247,15 +247,14 @@ func (p *Pipeline) record(s *scratch, b []byte, at chunk.Span) {
 		return
 	}
 	what := p.body(s, r.Body)
+	// Of a list not only the judging would have to be repeated.
+	s.note = s.note && what == single
 	p.blind.note(what, p.log)
 	if what == several && p.split && p.splitRecord(s, &r) {
 		s.edits.Replace(at.Start, at.End-at.Start, s.records)
 		return
 	}
 	t := p.judgeFound(s, what, r.Body, r.Time)
-	if what != single {
-		s.noted = detector.Routine{}
-	}
 	if t == nil && !p.redact {
 		return
 	}
@@ -375,7 +374,7 @@ func (p *Pipeline) release(s *scratch) {
 	s.tag = tag{}
 	clear(s.shared[:cap(s.shared)])
 	if cap(s.spans) > 1<<16 {
-		s.spans = nil
+		s.spans, s.outlines = nil, nil
 	}
 	for _, b := range [...]*[]byte{&s.text, &s.fields, &s.clean, &s.body, &s.item, &s.joined, &s.records} {
 		if cap(*b) > 1<<20 {

@@ -179,7 +179,7 @@ func (p *Pipeline) remember(s *scratch, o *outline) {
 	}
 	at, ok := o.holes()
 	// What the parser found is what is going to be read.
-	if !ok || ev.AuditID != string(o.body[o.id:o.id+idSize]) ||
+	if !ok || ev.StageTime == 0 || ev.AuditID != string(o.body[o.id:o.id+idSize]) ||
 		ev.Time != timeAt(o.body, at.received) || ev.StageTime != timeAt(o.body, at.staged) {
 		return
 	}
@@ -228,30 +228,32 @@ const (
 	packedTime = "\xbb"
 )
 
-// isID reports whether an audit id of the usual size stands at body[at], in JSON text
-// or in MessagePack.
+// isID reports whether an audit id that is a UUID stands at body[at], in JSON text or
+// in MessagePack. In one that a client chose there could be anything, also what looks
+// like the value of a secret.
 func isID(body []byte, at int) bool {
 	const text, packed = `"auditID` + textColon, "\xa7auditID" + packedID
 	if at < len(text) || at+idSize >= len(body) {
 		return false
 	}
-	if string(body[at-len(packed):at]) == packed {
-		return true
-	}
-	return string(body[at-len(text):at]) == text && body[at+idSize] == '"' && plain(body[at:at+idSize])
+	return (string(body[at-len(packed):at]) == packed || string(body[at-len(text):at]) == text && body[at+idSize] == '"') &&
+		isUUID(body[at:at+idSize])
 }
 
-// plain reports whether b, of idSize bytes, means itself in a string of JSON: it has
-// neither quotes nor backslashes. It may say no where there are bytes above 127.
-func plain(b []byte) bool {
+// isUUID reports whether b, of idSize bytes, has only what is in a UUID as the API
+// server writes it: digits, letters up to f and dashes, wherever they stand. It lets
+// dots and slashes pass too.
+func isUUID(b []byte) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	found := uint64(0)
+	odd := uint64(0)
 	for _, at := range [...]int{0, 8, 16, 24, idSize - 8} {
 		w := binary.LittleEndian.Uint64(b[at:])
-		quote, backslash := w^ones*'"', w^ones*'\\'
-		found |= (quote - ones) | (backslash - ones) | w
+		// Each sum has the highest bit of the bytes from that one on.
+		low := w &^ highs
+		dash, colon, a, g := low+ones*(0x80-'-'), low+ones*(0x80-':'), low+ones*(0x80-'a'), low+ones*(0x80-'g')
+		odd |= w | ^dash | colon&^a | g
 	}
-	return found&highs == 0
+	return odd&highs == 0
 }
 
 // holes finds the holes of a body, if there is one of each.

@@ -173,20 +173,24 @@ func TestRoutineOfOneByte(t *testing.T) {
 
 // TestWhatIsNoRoutine: bodies that look like routine, and are not.
 func TestWhatIsNoRoutine(t *testing.T) {
-	routine := func(change func(string) string) int {
+	routine := func(of func(event string) []byte) int {
 		t.Helper()
 		w := newPipes(t)
 		for n := 1; n < 5; n++ {
-			w.process(logRecord(change(routineEvent(n))))
+			w.process(of(routineEvent(n)))
 		}
 		w.alike()
 		return w.routine
 	}
-	require.Equal(t, 3, routine(func(e string) string { return e }))
+	packed := func(event string) []byte { return record(packJSON(event)) }
+	require.Equal(t, 3, routine(logRecord))
+	require.Equal(t, 3, routine(packed))
 	f := func(what string, change func(string) string) {
 		t.Helper()
-		if routine(change) != 0 {
-			t.Errorf("%s is routine", what)
+		for _, of := range []func(string) []byte{logRecord, packed} {
+			if routine(func(e string) []byte { return of(change(e)) }) != 0 {
+				t.Errorf("%s is routine", what)
+			}
 		}
 	}
 	replace := func(old, new string) func(string) string {
@@ -196,6 +200,7 @@ func TestWhatIsNoRoutine(t *testing.T) {
 		}
 	}
 	f("an audit id chosen by a client", replace("f6b26987-", "mine-"))
+	f("an audit id of the usual size that looks like a value", replace("f6b26987-db50-44d4-8185-", "{requestObject secrets: "))
 	f("an event with two audit ids", replace(`"verb"`, `"auditID":"f6b26987-db50-44d4-8185-000000000001","verb"`))
 	f("an event with two times", replace(`"annotations"`, `"requestReceivedTimestamp":"2026-11-23T04:05:37.700001Z","annotations"`))
 	f("an event with two times side by side", replace(`"stageTimestamp"`, `"requestReceivedTimestamp":"2026-11-23T04:05:37.700001Z","stageTimestamp"`))
@@ -204,8 +209,19 @@ func TestWhatIsNoRoutine(t *testing.T) {
 	f("an event with times of another form", replace(`Z","stage`, `0Z","stage`))
 	f("an event without a time", replace(`"requestReceivedTimestamp"`, `"requestReceived"`))
 	f("an event with objects", replace(`"annotations"`, `"responseObject":{"kind":"Status"},"annotations"`))
-	f("an event of another body each time", func(e string) string { return e + strings.Repeat(" ", len(e)%7) + e[:1] })
 	f("somebody denied", func(e string) string { return strings.Replace(e, `"code":200`, `"code":403`, 1) })
+	f("a list of one event", func(e string) string { return `{"kind":"EventList","items":[` + e + `]}` })
+	recorded := func(what string, of func(event string) []byte) {
+		t.Helper()
+		if routine(of) != 0 {
+			t.Errorf("%s is routine", what)
+		}
+	}
+	recorded("an array of one event", func(e string) []byte { return logRecord("[" + e + "]") })
+	recorded("broken text", func(e string) []byte { return logRecord(e + "{") })
+	recorded("an event behind broken text", func(e string) []byte {
+		return record(pack(kv{"log", `{"kind":"Event",`}, kv{"message", e}))
+	})
 	for _, opts := range []func(*Options){
 		func(o *Options) { o.TagAll = true },
 		func(o *Options) { o.Judge = sharing{} },
