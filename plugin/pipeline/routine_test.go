@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fastjson"
 
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/audit"
@@ -230,6 +231,22 @@ func TestWhatIsNoRoutine(t *testing.T) {
 	}
 }
 
+// TestRoutineInEnvelopes: whatever an event that comes again is wrapped in, all is done
+// that is done with the first.
+func TestRoutineInEnvelopes(t *testing.T) {
+	for _, all := range []map[string]func([]string) []byte{wrappers, moreWrappers} {
+		for name, wrap := range all {
+			t.Run(name, func(t *testing.T) {
+				w := newPipes(t)
+				for n := range 4 {
+					w.process(wrap([]string{routineEvent(n)}))
+				}
+				w.alike()
+			})
+		}
+	}
+}
+
 // sharing is a judge that knows routine, and that would have to ask others.
 type sharing struct{ *detector.Detector }
 
@@ -299,6 +316,38 @@ func TestRoutineAllocates(t *testing.T) {
 	before := w.routine
 	require.Zero(t, testing.AllocsPerRun(1000, next))
 	require.Greater(t, w.routine-before, 1000)
+}
+
+// FuzzRoutineText: whatever stands around an event that comes again, or in it, it is
+// judged as in full, and so is one of the same form with an audit id that a client chose.
+func FuzzRoutineText(f *testing.F) {
+	f.Add("", uint16(0), "", "", "")
+	f.Add("[", uint16(0), "", "]", "{requestObject secrets")
+	f.Add(`{"kind":"EventList","items":[`, uint16(30), " ", "]}", `","requestURI":"/`)
+	f.Add(`{"log":"`, uint16(500), `"auditID":"f6b26987-db50-44d4-8185-000000000001",`, `"}`, `\`)
+	f.Fuzz(func(t *testing.T, before string, at uint16, in, behind, id string) {
+		text := func(n int) string {
+			e := routineEvent(n)
+			i := int(at) % (len(e) + 1)
+			return before + e[:i] + in + e[i:] + behind
+		}
+		packed := func(text string) []byte {
+			if fastjson.Validate(text) != nil {
+				return logRecord(text)
+			}
+			return record(packJSON(text))
+		}
+		for _, of := range []func(string) []byte{logRecord, packed} {
+			w := newPipes(t)
+			for n := range 3 {
+				w.process(of(text(n)))
+			}
+			const usual = "f6b26987-db50-44d4-8185-000000000003"
+			chosen := (id + usual)[:len(usual)]
+			w.process(of(strings.Replace(text(3), usual, chosen, 1)))
+			w.alike()
+		}
+	})
 }
 
 // FuzzRoutine: no chunk is judged in another way for coming again.
