@@ -42,9 +42,9 @@ type Traced struct {
 }
 
 // Note fills r for a principal of the shard, which is locked: with values of its
-// sets, nil for those that an access does not have, an object, and, unless home is 0, the home of a credential.
-// It reports whether all of them are remembered, the values as established ones and
-// the home at addr.
+// sets, nil for those that an access does not have, an object, and, unless home is
+// 0, the home of a credential. It reports whether all of them are remembered, the
+// values as established ones and the home at addr.
 func (r *Routine) Note(sh *Shard, p *Principal, values [DimNamespace + 1]*Value, object, home uint64, addr netip.Addr) bool {
 	*r = Routine{shard: sh, sum: sh.sum(p.Name), home: none, addr: addr}
 	r.hints[0] = address(p)

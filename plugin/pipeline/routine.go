@@ -307,7 +307,7 @@ func timeBehind(body []byte, at int) int32 {
 	return -1
 }
 
-// timeAt reads the time at an offset that timeField returned for a body of the same
+// timeAt reads the time at an offset that timeBehind returned for a body of the same
 // size, as nanoseconds since the Unix epoch. It is 0 if there is none.
 func timeAt(body []byte, at int32) int64 { return audit.ParseTime(alias(body[at : int(at)+timeSize])) }
 

@@ -208,6 +208,19 @@ func TestWhatIsNoRoutine(t *testing.T) {
 	f("an event with two stage times", replace(`"annotations"`, `"stageTimestamp":"2026-11-23T04:05:37.800001Z","annotations"`))
 	f("an event with a name for a time", replace(`7f3c2d1"`, `stageTimestamp"`))
 	f("an event with times of another form", replace(`Z","stage`, `0Z","stage`))
+	nested := func(name string, size int) func(string) string {
+		return func(e string) string {
+			from := strings.Index(e, `"`+name+`":"`)
+			to := from + len(name) + len(`"":""`) + size
+			return e[:from] + `"of":{` + e[from:to] + "}" + e[to:]
+		}
+	}
+	f("the audit id of something else", nested("auditID", idSize))
+	f("the time of something else", nested("requestReceivedTimestamp", timeSize))
+	f("the stage time of something else", nested("stageTimestamp", timeSize))
+	f("the stage time of something else beside an escaped one", func(e string) string {
+		return strings.Replace(nested("stageTimestamp", timeSize)(e), `"of":`, `"stage\u0054imestamp":"2026-11-23T04:05:37.900000Z","of":`, 1)
+	})
 	f("an event without a time", replace(`"requestReceivedTimestamp"`, `"requestReceived"`))
 	f("an event with objects", replace(`"annotations"`, `"responseObject":{"kind":"Status"},"annotations"`))
 	f("somebody denied", func(e string) string { return strings.Replace(e, `"code":200`, `"code":403`, 1) })
@@ -223,12 +236,11 @@ func TestWhatIsNoRoutine(t *testing.T) {
 	recorded("an event behind broken text", func(e string) []byte {
 		return record(pack(kv{"log", `{"kind":"Event",`}, kv{"message", e}))
 	})
-	for _, opts := range []func(*Options){
-		func(o *Options) { o.TagAll = true },
-		func(o *Options) { o.Judge = sharing{} },
-	} {
-		require.Nil(t, newPipeline(t, opts).repeater)
-	}
+	d, err := detector.New(detector.DefaultConfig())
+	require.NoError(t, err)
+	require.NotNil(t, newPipeline(t, func(o *Options) { o.Judge = d }).repeater)
+	require.Nil(t, newPipeline(t, func(o *Options) { o.Judge, o.TagAll = d, true }).repeater)
+	require.Nil(t, newPipeline(t, func(o *Options) { o.Judge = sharing{d} }).repeater)
 }
 
 // TestRoutineInEnvelopes: whatever an event that comes again is wrapped in, all is done
@@ -244,6 +256,24 @@ func TestRoutineInEnvelopes(t *testing.T) {
 				w.alike()
 			})
 		}
+	}
+}
+
+// TestRoutineElsewhere: a body of the same size, with the same behind its audit id, that
+// has it at another place is another one.
+func TestRoutineElsewhere(t *testing.T) {
+	for n := 1; n < 200; n++ {
+		w := newPipes(t)
+		of := func(id int, before, behind string) []byte {
+			return record(pack(kv{"before", before}, kv{"log", routineEvent(id)}, kv{"behind", behind}))
+		}
+		pad := strings.Repeat("x", n)
+		w.process(of(1, "", pad))
+		w.process(of(2, "", pad))
+		w.process(of(3, pad, ""))
+		w.process(of(4, pad, ""))
+		w.alike()
+		require.Equal(t, 2, w.routine)
 	}
 }
 
