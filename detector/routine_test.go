@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/secretwatch/secretwatch/detector"
+	"github.com/secretwatch/secretwatch/detector/access"
 	"github.com/secretwatch/secretwatch/detector/audit"
 	"github.com/secretwatch/secretwatch/detector/history"
 	"github.com/secretwatch/secretwatch/detector/internal/bench"
@@ -249,13 +251,40 @@ func TestRoutineEnds(t *testing.T) {
 	require.False(t, repeats(0), "she is forgotten")
 
 	b = bench.Cluster(t)
+	pod := func() *audit.Event {
+		ev := b.Event(bench.WebPod)
+		ev.User.CredentialID = "JTI=1"
+		return ev
+	}
+	require.Equal(t, detector.Clean, b.D.JudgeRoutine(pod(), &v, &r))
+	_, ok := again(b.D, &r, pod())
+	require.True(t, ok)
+	b.D.Store().Minted.Put("alice", access.Key("JTI=1"), history.Minted{Minter: "alice"})
+	_, ok = again(b.D, &r, pod())
+	require.False(t, ok, "somebody minted its token")
+
+	b = bench.Cluster(t)
 	note()
 	other := bench.Cluster(t)
 	ev := other.Event(bench.Alice)
-	_, ok := again(other.D, &r, ev)
+	_, ok = again(other.D, &r, ev)
 	require.False(t, ok, "of another history")
 	_, ok = again(other.D, new(detector.Routine), ev)
 	require.False(t, ok, "none")
+}
+
+// A routine may be older than all that was seen before it.
+func TestRoutineBeforeTheFirst(t *testing.T) {
+	b := bench.New(t)
+	var v detector.Verdict
+	var r detector.Routine
+	first, late := b.Event(bench.Alice), b.Event(bench.Alice)
+	late.Time = first.Time - int64(time.Minute)
+	require.Equal(t, detector.Clean, b.D.JudgeRoutine(first, &v, &r))
+	_, ok := again(b.D, &r, late)
+	require.True(t, ok)
+	since, _ := b.D.Store().Started()
+	require.Equal(t, late.Time, since)
 }
 
 // cloneEvent copies an event that is reused.
@@ -264,4 +293,128 @@ func cloneEvent(ev *audit.Event) *audit.Event {
 	c.SourceIPs, c.User.Groups = slices.Clone(ev.SourceIPs), slices.Clone(ev.User.Groups)
 	c.Impersonated.Groups = slices.Clone(ev.Impersonated.Groups)
 	return &c
+}
+
+// anything makes up requests of all kinds out of few values, most of which come again
+// and again.
+type anything struct {
+	*rand.Rand
+	requests [40]*audit.Event
+	now      int64
+	n        int
+}
+
+func pick[T any](a *anything, from ...T) T { return from[a.IntN(len(from))] }
+
+// request returns a new kind of request.
+func (a *anything) request() *audit.Event {
+	ev := &audit.Event{
+		Stage: audit.StageResponseComplete, Resource: "secrets", Code: 200, Decision: "allow",
+		Verb:      pick(a, "get", "get", "get", "list", "watch", "update", "patch", "create", "delete", "deletecollection"),
+		Namespace: pick(a, "shop", "kube-system", "kube-system", ""), Name: pick(a, "db", "tls", "token"),
+		UserAgent: pick(a, bench.Kubectl, bench.Kubelet, bench.Web, bench.Flux, bench.Curl, strings.Repeat("long-", 60)+"/v1", ""),
+		SourceIPs: []string{pick(a, "10.244.0.7", "10.244.0.8", "10.0.0.1", "203.0.113.9", "198.51.100.7", "2001:db8::1", "none")},
+	}
+	ev.User.Username = pick(a, "alice", "bob", "carol", "system:serviceaccount:shop:web", "system:serviceaccount:kube-system:flux",
+		"system:node:one", "system:node:two", "system:kube-scheduler", "system:anonymous")
+	ev.User.Groups = pick(a, nil, []string{"dev", "system:authenticated"}, []string{"ops"}, []string{"system:masters"})
+	token := fmt.Sprintf("JTI=%d", a.IntN(10))
+	ev.User.CredentialID = pick(a, "", token, token, "X509SHA256=1", "X509SHA256=2")
+	ev.User.PodUID = pick(a, "", "", "pod-1", "pod-2")
+	ev.User.NodeName = pick(a, "", "one")
+	if ev.Verb == "list" || ev.Verb == "watch" || ev.Verb == "deletecollection" {
+		ev.Name = ""
+	}
+	switch a.IntN(20) {
+	case 0, 1:
+		ev.Code, ev.Decision = 403, "forbid"
+	case 2:
+		ev.Code = 404
+	case 3:
+		ev.SourceIPs = append([]string{"198.51.100.7"}, ev.SourceIPs...)
+	case 4:
+		ev.Impersonated.Username = pick(a, "bob", "dave")
+	case 5, 6:
+		ev.Resource, ev.Subresource, ev.Verb, ev.Name = "serviceaccounts", "token", "create", "web"
+		ev.IssuedCredentialID = token
+	}
+	if ev.Verb == "watch" && a.IntN(2) == 0 {
+		ev.Stage = audit.StageResponseStarted
+	}
+	ev.RequestURI = fmt.Sprintf("/%s/%s/%s", ev.Namespace, ev.Resource, ev.Name)
+	return ev
+}
+
+// next returns the next request.
+func (a *anything) next() *audit.Event {
+	at := &a.requests[min(a.IntN(len(a.requests)), a.IntN(len(a.requests)))]
+	if *at == nil || a.IntN(200) == 0 {
+		*at = a.request()
+	}
+	step := a.Int64N(int64(2 * time.Second))
+	switch a.IntN(1000) {
+	case 0:
+		step = a.Int64N(int64(9 * 24 * time.Hour))
+	case 1, 2, 3, 4, 5:
+		step = a.Int64N(int64(14 * time.Hour))
+	}
+	a.now += step
+	ev := cloneEvent(*at)
+	if a.IntN(50) > 0 {
+		a.n++
+	}
+	ev.AuditID = fmt.Sprint(a.n)
+	ev.Time = a.now - a.Int64N(2)*a.Int64N(int64(time.Minute))
+	ev.StageTime = ev.Time + a.Int64N(int64(2*time.Minute))
+	return ev
+}
+
+// The same for whatever a client may think of, while people forget and approve.
+func TestRoutineOfAnything(t *testing.T) {
+	f := func(name string, change func(*detector.Config)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := detector.DefaultConfig()
+			if change != nil {
+				change(&cfg)
+			}
+			w := newTwins(t, cfg)
+			a := &anything{Rand: rand.New(rand.NewPCG(3, 4)), now: bench.Start}
+			for n := range 40_000 {
+				ev := a.next()
+				w.judge(ev)
+				if a.IntN(1000) == 0 {
+					value := pick(a, "", "shop", ev.SourceIPs[0])
+					approve := a.IntN(2) == 0
+					for _, m := range w.memory {
+						if approve {
+							m.Store().Approve(ev.User.Username, value)
+						} else {
+							m.Store().Forget(ev.User.Username, value)
+						}
+					}
+				}
+				if n%5000 == 0 {
+					w.alike()
+				}
+			}
+			w.alike()
+			t.Logf("%d of %d events were routine", w.routine, w.events)
+			if w.routine < w.events/50 {
+				t.Errorf("only %d of %d events were routine", w.routine, w.events)
+			}
+		})
+	}
+	f("default", nil)
+	f("networks", func(cfg *detector.Config) { cfg.Networks = recordedConfig(true).Networks })
+	f("little memory", func(cfg *detector.Config) { cfg.MaxPrincipals, cfg.MaxValues = 6, 2 })
+	f("short window", func(cfg *detector.Config) { cfg.Window, cfg.Probation = 12*time.Hour, time.Hour })
+	f("no learning", func(cfg *detector.Config) { cfg.LearningPeriod = 0 })
+	f("all learning", func(cfg *detector.Config) { cfg.LearningPeriod = 3650 * 24 * time.Hour })
+	f("rules off", func(cfg *detector.Config) {
+		cfg.Severities = map[string]rule.Severity{}
+		for _, id := range rule.IDs() {
+			cfg.Severities[id] = rule.None
+		}
+	})
 }
