@@ -25,9 +25,6 @@ func (s *scratch) find(p *Pipeline, b []byte) error {
 	}
 	// What begins with an event that is passed over begins with no list.
 	all := at == 0 && p.split && startsWithList(b)
-	if all {
-		glance = false
-	}
 	const (
 		unknown   = -2
 		patience  = 2 // records that one may look at in vain, and one more for each that is passed over

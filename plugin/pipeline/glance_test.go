@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/secretwatch/secretwatch/detector"
 	"github.com/secretwatch/secretwatch/detector/audit"
 	"github.com/secretwatch/secretwatch/detector/msgpack"
@@ -183,6 +185,26 @@ func TestPass(t *testing.T) {
 	f(about("/"+strings.Repeat("x", 66000), ``), false)
 	f("{}", false)
 	f(strings.Repeat("x", 300), false)
+	f(good[:strings.Index(good, ordinary)+1]+strings.Repeat("x", 300)+"}", false)
+}
+
+// TestPassShort: a text whose length is written in two bytes may be a short one.
+func TestPassShort(t *testing.T) {
+	p := newPipeline(t)
+	good := about("/", "")
+	one := lineRecord(headers[0], "log", good)
+	text := len(one) - len(good)
+	for size := range 2 * shortest {
+		short := append(bytes.Clone(one[:text-2]), byte(size>>8), byte(size))
+		short = append(append(short, good[:max(size, 1)-1]...), "}"[:min(size, 1)]...)
+		var f form
+		require.True(t, f.learn(one, p))
+		b := slices.Concat(one, short, one)
+		for _, b := range [][]byte{b, slices.Clip(b[:len(one)+len(short)])} {
+			end, _ := checkPass(t, &f, b)
+			require.Equal(t, size < shortest, end == len(one), "%d bytes", size)
+		}
+	}
 }
 
 // TestLearn: only lines under names that events are looked for under have a form.
@@ -380,6 +402,7 @@ func TestUndecodableBehindLines(t *testing.T) {
 	f(1, bad, ordinary, named)
 	f(1, secret, ordinary, bad)
 	f(1, ordinary, bad, secret)
+	f(1, named, bytes.Repeat(record(pack(kv{"x", "y"})), 10), bad)
 	f(1, ordinary, secret[:len(secret)-1])
 	f(0, ordinary, ordinary[:500])
 }
