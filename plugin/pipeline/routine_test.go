@@ -307,22 +307,50 @@ func TestRoutineIsForgotten(t *testing.T) {
 	require.Len(t, slices.Concat(r.known...), ways)
 }
 
-// TestRoutineConcurrent: several threads share an instance.
+// TestRoutineConcurrent: threads share instances, which share a history that is written
+// and forgotten meanwhile.
 func TestRoutineConcurrent(t *testing.T) {
-	p := newPipes(t).brief
-	var all sync.WaitGroup
-	const threads, each = 4, 2000
-	for i := range threads {
-		all.Add(1)
+	m := detector.NewMemory(detector.DefaultConfig())
+	m.Track()
+	var instances [2]*Pipeline
+	for i := range instances {
+		d, err := detector.NewWith(detector.DefaultConfig(), m)
+		require.NoError(t, err)
+		instances[i] = newPipeline(t, func(o *Options) { o.Judge = d })
+	}
+	var threads, others sync.WaitGroup
+	const each, n = 2, 2000
+	for i := range each * len(instances) {
+		threads.Add(1)
 		go func() {
-			defer all.Done()
-			for n := range each {
-				p.Process(logRecord(routineEvent(i*each+n)), alloc)
+			defer threads.Done()
+			for k := range n {
+				instances[i/each].Process(logRecord(routineEvent(i*n+k)), alloc)
 			}
 		}()
 	}
-	all.Wait()
-	require.EqualValues(t, threads*each, p.Stats().Judged)
+	done := make(chan struct{})
+	others.Add(1)
+	go func() {
+		defer others.Done()
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				m.Changes(false, func(history.Table, string, []byte) {})
+				m.Store().Forget("alice", "")
+			}
+		}
+	}()
+	threads.Wait()
+	close(done)
+	others.Wait()
+	for _, p := range instances {
+		s := p.Stats()
+		require.EqualValues(t, each*n, s.Judged)
+		require.Zero(t, s.Panics)
+	}
 }
 
 // TestRoutineAllocates: nothing, where nothing is new.
