@@ -40,8 +40,8 @@ type holes struct{ id, received, staged int32 }
 
 // outline is what a body looks like, before it is known where all of its holes are.
 type outline struct {
-	body []byte
-	id   int // offset of the audit id
+	body []byte // nil for one that can be no routine
+	id   int    // offset of the audit id
 	// head is the hash of what follows the audit id, up to end: of as much as tells
 	// the replicas of a program apart, but not of the times, which come late.
 	head uint64
@@ -115,7 +115,10 @@ func (p *Pipeline) outline(s *scratch, b []byte) {
 	last := 0
 	for _, at := range s.spans {
 		var o outline
-		if r := chunk.Read(b, at); r.Kind == chunk.Log && o.find(t.seed, r.Body, last) {
+		if r := chunk.Read(b, at); r.Kind == chunk.Log {
+			o = outlineOf(t.seed, r.Body, last)
+		}
+		if o.body != nil {
 			last = o.id
 			prefetch.Value(t.set(o.head))
 		}
@@ -188,36 +191,37 @@ func (p *Pipeline) remember(s *scratch, o *outline) {
 	t.put(&known{head: o.head, digest: t.digest(o, &at), size: int32(len(o.body)), holes: at, routine: s.noted})
 }
 
-// find makes the outline of a body, which has its audit id where the one before had
-// it, or early.
-func (o *outline) find(seed maphash.Seed, body []byte, last int) bool {
+// outlineOf makes the outline of a body, which has its audit id at id, where the one
+// before had it, or early.
+func outlineOf(seed maphash.Seed, body []byte, id int) outline {
 	const most = 64 << 10
 	if len(body) > most {
-		return false
+		return outline{}
 	}
-	o.body, o.id = body, last
-	if !isID(body, o.id) && !o.findID() {
-		return false
-	}
-	from := o.id + idSize
-	o.end = min(max(from+minHead, len(body)-tail), len(body))
-	o.head = maphash.Bytes(seed, body[from:o.end])
-	return true
-}
-
-func (o *outline) findID() bool {
-	const within = 512
-	const name = "auditID"
-	i := bytes.Index(o.body[:min(len(o.body), within)], []byte(name))
-	if i < 0 {
-		return false
-	}
-	for _, behind := range [...]string{textColon, packedID} {
-		if o.id = i + len(name) + len(behind); isID(o.body, o.id) {
-			return true
+	if !isID(body, id) {
+		if id = findID(body); id < 0 {
+			return outline{}
 		}
 	}
-	return false
+	from := id + idSize
+	end := min(max(from+minHead, len(body)-tail), len(body))
+	return outline{body: body, id: id, head: maphash.Bytes(seed, body[from:end]), end: end}
+}
+
+// findID returns the offset of the audit id, or -1.
+func findID(body []byte) int {
+	const within = 512
+	const name = "auditID"
+	i := bytes.Index(body[:min(len(body), within)], []byte(name))
+	if i < 0 {
+		return -1
+	}
+	for _, behind := range [...]string{textColon, packedID} {
+		if id := i + len(name) + len(behind); isID(body, id) {
+			return id
+		}
+	}
+	return -1
 }
 
 // What stands between a name and its value: in JSON text, and in MessagePack before

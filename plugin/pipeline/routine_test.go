@@ -307,6 +307,26 @@ func TestRoutineIsForgotten(t *testing.T) {
 	require.Len(t, slices.Concat(r.known...), ways)
 }
 
+// TestRoutineBehindEverything: an audit id of another size that ends the body.
+func TestRoutineBehindEverything(t *testing.T) {
+	w := newPipes(t)
+	for n := range 4 {
+		e := strings.Replace(routineEvent(n), fmt.Sprintf(`"auditID":"f6b26987-db50-44d4-8185-%012d",`, n), "", 1)
+		e = strings.Replace(e, `"groups":["dev"]`, `"groups":[]`, 1)
+		e = strings.Replace(e, `,"annotations":{"authorization.k8s.io/decision":"allow"}}`, fmt.Sprintf(`,"auditID":"%d"}`, n), 1)
+		e = strings.Replace(e, " (linux/amd64) kubernetes/7f3c2d1", "", 1)
+		e = strings.Replace(e, `"metadata":{},`, "", 1)
+		e = strings.Replace(e, `,"apiVersion":"v1"}`, "}", 1)
+		if i := strings.Index(e, "auditID"); i > 480 {
+			t.Fatalf("the audit id is at byte %d, too late to be looked for", i)
+		}
+		w.process(logRecord(e))
+	}
+	w.alike()
+	require.Zero(t, w.brief.Stats().Panics)
+	require.Zero(t, w.routine)
+}
+
 // TestRoutineConcurrent: threads share instances, which share a history that is written
 // and forgotten meanwhile.
 func TestRoutineConcurrent(t *testing.T) {
