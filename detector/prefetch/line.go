@@ -2,9 +2,4 @@
 
 package prefetch
 
-import "unsafe"
-
-//go:noescape
-func line(p unsafe.Pointer)
-
 func address(a uintptr)

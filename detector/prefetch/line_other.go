@@ -2,8 +2,4 @@
 
 package prefetch
 
-import "unsafe"
-
-func line(unsafe.Pointer) {}
-
 func address(uintptr) {}
