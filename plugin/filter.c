@@ -5,9 +5,12 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdatomic.h>
+#include <time.h>
 
 #include "filter.h"
 #include "fork.h"
+#include "quiet/quiet.h"
 #include "_cgo_export.h"
 
 #define SW_PROPERTY(kind, name, def, desc) \
@@ -78,7 +81,87 @@ static int cb_init(struct flb_filter_instance *ins, struct flb_config *config, v
 
 /* In the static block of thread-local memory, as Go's own: any other would make
  * the library need the dynamic linker's symbols. */
-static __thread __attribute__((tls_model("initial-exec"))) struct sw_pace pace;
+static __thread __attribute__((tls_model("initial-exec"))) struct sw_pace pace = { .mean = SW_PACE_LONG };
+
+/* Notes that the thread has a chunk. */
+static void note_chunk(void)
+{
+    struct timespec t;
+    int64_t now, gap;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    now = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    gap = now - pace.now;
+    pace.now = now;
+    pace.mean += ((gap < SW_PACE_LONG ? gap : SW_PACE_LONG) - pace.mean) / SW_PACE_OF;
+}
+
+/* Instances have a place by their handle. There seldom are as many. */
+#define SW_PLACES 64
+
+static struct place {
+    _Alignas(64) _Atomic uintptr_t handle; /* 0 for none */
+    atomic_int count;
+    _Atomic uint64_t chunks, bytes, records;
+} places[SW_PLACES];
+
+static struct place *place_of(uintptr_t handle)
+{
+    struct place *p = &places[handle % SW_PLACES];
+
+    return handle != 0 && atomic_load_explicit(&p->handle, memory_order_acquire) == handle ? p : NULL;
+}
+
+void sw_quiet_open(uintptr_t handle, int count)
+{
+    struct place *p = &places[handle % SW_PLACES];
+
+    if (atomic_load(&p->handle) == 0 && (!count || flb_mp_count)) {
+        atomic_store(&p->chunks, 0);
+        atomic_store(&p->bytes, 0);
+        atomic_store(&p->records, 0);
+        atomic_store(&p->count, count);
+        atomic_store(&p->handle, handle);
+    }
+}
+
+void sw_quiet_close(uintptr_t handle)
+{
+    struct place *p = place_of(handle);
+
+    if (p) {
+        atomic_store(&p->handle, 0);
+    }
+}
+
+struct sw_passed sw_quiet_take(uintptr_t handle)
+{
+    struct place *p = place_of(handle);
+    struct sw_passed passed = { 0, 0, 0 };
+
+    if (p) {
+        passed.chunks = atomic_exchange(&p->chunks, 0);
+        passed.bytes = atomic_exchange(&p->bytes, 0);
+        passed.records = atomic_exchange(&p->records, 0);
+    }
+    return passed;
+}
+
+/* Whether a chunk passes without a call into Go. It is counted if it does. */
+static int passes(uintptr_t handle, const void *data, size_t bytes)
+{
+    struct place *p;
+
+    if (!data || pace.mean < SW_QUIET_PAUSE || !sw_quiet(data, bytes) || !(p = place_of(handle))) {
+        return 0;
+    }
+    atomic_fetch_add_explicit(&p->chunks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->bytes, bytes, memory_order_relaxed);
+    if (atomic_load_explicit(&p->count, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&p->records, flb_mp_count(data, bytes), memory_order_relaxed);
+    }
+    return 1;
+}
 
 static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_len,
                      void **out, size_t *out_size, struct flb_filter_instance *ins,
@@ -89,6 +172,10 @@ static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_le
     (void) ins;
     (void) in; /* an output instance in disguise when run as an output's processor */
     (void) config;
+    note_chunk();
+    if (passes((uintptr_t) context, data, bytes)) {
+        return FLB_FILTER_NOTOUCH;
+    }
     return secretwatchFilter((uintptr_t) context, (void *) data, bytes, out, out_size, &pace);
 }
 

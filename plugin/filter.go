@@ -41,12 +41,14 @@ func secretwatchInit(ins *C.struct_flb_filter_instance) (handle C.uintptr_t) {
 		log.Errorf("%v", err)
 		return 0
 	}
+	instance.letPass(instances.add(instance), cfg.MetricsListen != "")
 	instance.showMetrics()
 	log.Infof("version %s, %s", version.String(), given)
-	return C.uintptr_t(instances.add(instance))
+	return C.uintptr_t(instance.handle)
 }
 
-// secretwatchFilter runs one chunk through an instance. data is only read, and
+// secretwatchFilter runs one chunk through an instance, unless the chunk has nothing
+// of interest: most of these pass in filter.c already. data is only read, and
 // only during the call. On FLB_FILTER_MODIFIED *out is memory of malloc that the
 // host frees, or unset with *outSize 0 when no record is left. thread is the calling
 // thread's.
@@ -98,9 +100,11 @@ func secretwatchExit(handle C.uintptr_t) {
 			logPanic(ins.log, "exit", r)
 		}
 	}()
+	defer C.sw_quiet_close(C.uintptr_t(ins.handle))
 	if err := ins.close(); err != nil {
 		ins.log.Warnf("%v", err)
 	}
+	ins.notePassed()
 	ins.log.Infof("%s", ins.pipeline.Summary())
 }
 

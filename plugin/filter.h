@@ -6,13 +6,36 @@
 
 #include "abi.h"
 
-/* Of one thread that calls the filter, in nanoseconds since the library was
- * loaded: its last call, and when it last passed through Go's scheduler. Belongs
- * to pace.go. */
+/* How much counts of the time between two calls, and over how many the mean is taken,
+ * about. */
+#define SW_PACE_LONG INT64_C(20000000)
+#define SW_PACE_OF 8
+
+/* Of one thread that calls the filter; times are CLOCK_MONOTONIC, in nanoseconds. */
 struct sw_pace {
+    int64_t now;  /* of its last chunk */
+    int64_t mean; /* time between its chunks */
+    /* Belongs to pace.go: its last call into Go, the mean time between these, and when
+     * it last passed through Go's scheduler. */
     int64_t called;
+    int64_t gap;
     int64_t passed;
 };
+
+/* Of one instance: what has passed without a call into Go since it was last asked
+ * for. Belongs to quiet.go. */
+struct sw_passed {
+    uint64_t chunks;
+    uint64_t bytes;
+    uint64_t records; /* 0 unless they are counted */
+};
+
+/* From open to close, chunks with nothing of interest do not reach the instance of
+ * that handle. There may be no room for it, which costs only time. With count, their
+ * records are counted, if the host can. */
+void sw_quiet_open(uintptr_t handle, int count);
+void sw_quiet_close(uintptr_t handle);
+struct sw_passed sw_quiet_take(uintptr_t handle);
 
 /* Calls of the host that Go makes through C, because they are weak or variadic.
  * They do nothing, or return NULL, where the host lacks the function. */

@@ -19,6 +19,7 @@ type instance struct {
 	pipeline *pipeline.Pipeline
 	engine   *engine.Engine
 	metrics  *metrics.Member // nil where none are served
+	handle   uintptr         // of a filter, see quiet.go
 
 	output   *delivery.Output // nil of a filter
 	forwards bool             // the output may have to wait
@@ -55,7 +56,7 @@ func (ins *instance) showMetrics() {
 	if ins.metrics == nil {
 		return
 	}
-	source := metrics.Source{Pipeline: ins.pipeline.Stats, Engine: ins.engine.Stats}
+	source := metrics.Source{Pipeline: ins.stats, Engine: ins.engine.Stats}
 	if ins.output != nil {
 		source.Output = ins.output.Stats
 	}

@@ -21,36 +21,40 @@ import (
 //
 // It has its price: two other threads are woken for it, and the monitor then looks
 // some 60 times before it takes the P of a thread that did not come again. So it is
-// done as rarely as will do, and not at all while calls are so far apart that the
-// switches cost less.
+// done as rarely as will do, and not at all while calls come so seldom that the
+// switches cost less: a P whose tick has not moved is taken at the first look.
 type pace C.struct_sw_pace
 
 const (
 	// paceEvery leaves the monitor, which looks every 10 ms at most, no interval
 	// without a pass.
 	paceEvery = 9 * time.Millisecond
-	// pacePause is the time between two calls from which on a P that was taken away
-	// costs less than to keep it.
-	pacePause = 5 * time.Millisecond
+	// pacePause is the mean time between calls from which on a P that is taken away
+	// between any two costs less than to keep it.
+	pacePause = 4 * time.Millisecond
+	paceLong  = C.SW_PACE_LONG * time.Nanosecond
+	paceOf    = C.SW_PACE_OF
 )
 
-// started is what times are measured from: only the monotonic clock counts.
-var started = time.Now()
-
-// step is called once a call from the host, on its thread. It usually costs a look
-// at the clock, and about a tenth of a millisecond every paceEvery.
+// step is called once a call from the host, on its thread. It usually costs nothing,
+// and about a tenth of a millisecond every paceEvery.
 func (p *pace) step() {
-	if p.due(time.Since(started)) {
+	if p.due() {
 		runtime.Gosched()
-		p.passed = C.int64_t(time.Since(started))
+		p.passed = p.now // or hardly later
 	}
 }
 
-// due notes a call at now and reports whether it has to pass through the
+// due notes a call and reports whether it has to pass through the
 // scheduler: that is, whether the next one will be too late if it takes as long to
 // come as this one did.
-func (p *pace) due(now time.Duration) bool {
-	gap := now - time.Duration(p.called)
-	p.called = C.int64_t(now)
-	return gap < pacePause && now+gap-time.Duration(p.passed) >= paceEvery
+func (p *pace) due() bool {
+	if p.called == 0 {
+		// Calls are thought to be rare until they are seen not to be.
+		p.gap = C.int64_t(paceLong)
+	}
+	gap := min(p.now-p.called, C.int64_t(paceLong))
+	p.called = p.now
+	p.gap += (gap - p.gap) / paceOf
+	return p.gap < C.int64_t(pacePause) && p.now+gap-p.passed >= C.int64_t(paceEvery)
 }

@@ -83,6 +83,14 @@ type counters struct {
 	findings findings
 }
 
+// Passed counts chunks that a caller did not give to Process, because there is nothing
+// in them that it would do more than to count.
+func (p *Pipeline) Passed(chunks, bytes, records uint64) {
+	p.stats.chunks.Add(chunks)
+	p.stats.bytes.Add(bytes)
+	p.stats.records.Add(records)
+}
+
 // Stats returns the current counts. They are read one by one: a chunk that is
 // being processed may be in some of them and not yet in others.
 func (p *Pipeline) Stats() Stats {
