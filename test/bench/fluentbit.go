@@ -45,8 +45,7 @@ func (b *bench) log(secrets float64) (string, error) {
 	return path, w.Flush()
 }
 
-// pipeline is a configuration: tail to null with what is given between them. The
-// input ends with the file.
+// pipeline is a configuration: tail to null with what is given between them.
 const pipeline = `service:
   grace: 1
   log_level: error
@@ -57,8 +56,8 @@ pipeline:
       tag: audit
       path: %[2]s
       read_from_head: true
-      exit_on_eof: true
-%[3]s
+      exit_on_eof: %[3]t
+%[4]s
   outputs:
     - name: "null"
       match: "*"
@@ -109,12 +108,16 @@ func (b *bench) fluentBit(binary string) ([]row, error) {
 		return nil, err
 	}
 	const filter = "  filters:\n    - name: secretwatch\n      match: \"*\"\n"
-	configs := 0
+	growing, err := grow(filepath.Join(b.dir, "growing.log"), few)
+	if err != nil {
+		return nil, err
+	}
+	configs, follow := 0, false
 	with := func(log, between string, load ...string) *candidate {
 		configs++
 		path := filepath.Join(b.dir, fmt.Sprintf("%d.yaml", configs))
 		if err == nil {
-			err = os.WriteFile(path, fmt.Appendf(nil, pipeline, parsers, log, between), 0o644)
+			err = os.WriteFile(path, fmt.Appendf(nil, pipeline, parsers, log, !follow, between), 0o644)
 		}
 		return &candidate{args: append([]string{binary, "-q", "-c", path}, load...)}
 	}
@@ -135,10 +138,13 @@ func (b *bench) fluentBit(binary string) ([]row, error) {
 	}
 	scripted := with(few, lua("text.lua", readText))
 	parsedScripted := with(few, "      parser: json\n"+lua("fields.lua", readFields))
+	follow = true
+	followed, followedOurs := with(growing.path, ""), with(growing.path, filter, plugin...)
+	followed.log, followedOurs.log = growing, growing
 	if err != nil {
 		return nil, err
 	}
-	if err := inTurns([]*candidate{plain, ours, scripted, plainMany, oursMany, parsed, parsedOurs, parsedScripted, small, smallOurs}); err != nil {
+	if err := inTurns([]*candidate{plain, ours, scripted, plainMany, oursMany, parsed, parsedOurs, parsedScripted, small, smallOurs, followed, followedOurs}); err != nil {
 		return nil, err
 	}
 
@@ -167,6 +173,12 @@ func (b *bench) fluentBit(binary string) ([]row, error) {
 		ratio("tail to null with the filter, 2 % secret accesses", "1.10 x", plain, ours),
 		ratio("the same, 20 % secret accesses", "1.25 x", plainMany, oursMany),
 		ratio("the same behind the JSON parser, 2 %", "1.05 x", parsed, parsedOurs),
+		{
+			what:  fmt.Sprintf("a log that is followed while it is written, %d lines a second, 2 %%", *rate),
+			ratio: fmt.Sprintf("%.1f x", of(func(i int) float64 { return followedOurs.seconds(i) / followed.seconds(i) })),
+			notes: fmt.Sprintf("%.0f ms to %.0f ms of CPU for %d s, the start of the process among them",
+				1000*followed.median(), 1000*followedOurs.median(), *seconds),
+		},
 		ratio("tail to null with three of the rules in Lua, on the text, 2 %", "", plain, scripted),
 		ratio("behind the JSON parser with three of the rules in Lua, on its fields, 2 %", "", parsed, parsedScripted),
 		times("CPU that the Lua filter adds on the text, by what this filter adds", added(plain, scripted), added(plain, ours)),

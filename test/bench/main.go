@@ -21,11 +21,13 @@ import (
 )
 
 var (
-	runs   = flag.Int("runs", 5, "counted runs of each process, after one that is not counted")
-	events = flag.Int("events", 400000, "audit events of about 1 KB that a process reads")
-	build  = flag.String("build", "build", "where the plugin and the hosts were built")
-	only   = flag.String("only", "", "part to run: go, host or fluent-bit; empty for all")
-	readme = flag.String("readme", "", "file that gets the table, between the lines <!-- bench --> and <!-- /bench -->")
+	runs    = flag.Int("runs", 5, "counted runs of each process, after one that is not counted")
+	events  = flag.Int("events", 400000, "audit events of about 1 KB that a process reads")
+	rate    = flag.Int("rate", 100, "lines a second of a log that is followed while it is written")
+	seconds = flag.Int("seconds", 10, "for how long it is written")
+	build   = flag.String("build", "build", "where the plugin and the hosts were built")
+	only    = flag.String("only", "", "part to run: go, host or fluent-bit; empty for all")
+	readme  = flag.String("readme", "", "file that gets the table, between the lines <!-- bench --> and <!-- /bench -->")
 )
 
 func main() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os/exec"
 	"syscall"
@@ -14,12 +15,16 @@ type usage struct {
 	peak float64       // resident memory at most, in MB
 }
 
-// measure runs a command to its end. Its output only shows in errors.
-func measure(name string, args ...string) (usage, error) {
-	cmd := exec.Command(name, args...)
+// measure runs a candidate to its end. Its output only shows in errors.
+func measure(c *candidate) (usage, error) {
+	cmd := exec.Command(c.args[0], c.args[1:]...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = nil, &log
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	if err == nil && c.log != nil {
+		err = errors.Join(c.log.write(), cmd.Process.Signal(syscall.SIGTERM))
+	}
+	if err = errors.Join(err, cmd.Wait()); err != nil {
 		return usage{}, fmt.Errorf("%s: %w\n%s", cmd, err, log.Bytes())
 	}
 	u := cmd.ProcessState.SysUsage().(*syscall.Rusage)
@@ -29,9 +34,11 @@ func measure(name string, args ...string) (usage, error) {
 	}, nil
 }
 
-// candidate is a command that is compared with others.
+// candidate is a command that is compared with others. It ends by itself unless it
+// reads a log that grows.
 type candidate struct {
 	args []string
+	log  *growing
 	took []usage
 }
 
@@ -40,7 +47,7 @@ type candidate struct {
 func inTurns(all []*candidate) error {
 	for i := 0; i <= *runs; i++ {
 		for _, c := range all {
-			u, err := measure(c.args[0], c.args[1:]...)
+			u, err := measure(c)
 			if err != nil {
 				return err
 			}
