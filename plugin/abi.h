@@ -147,8 +147,6 @@ SW_HOST const char *flb_output_name(struct flb_output_instance *ins);
 /* src/flb_log.c: any thread; copies, cuts at 4 KB, adds time and level. */
 SW_HOST void flb_log_print(int type, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* src/flb_mp.c: the number of MessagePack objects, up to the first that is none. */
-SW_HOST int flb_mp_count(const void *data, size_t bytes);
 /* src/flb_worker.c: NULL on threads that are not the host's. */
 SW_HOST struct flb_worker *flb_worker_get(void);
 /* src/flb_worker.c: log_level of the service section. */

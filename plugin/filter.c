@@ -116,7 +116,7 @@ void sw_quiet_open(uintptr_t handle, int count)
 {
     struct place *p = &places[handle % SW_PLACES];
 
-    if (atomic_load(&p->handle) == 0 && (!count || flb_mp_count)) {
+    if (atomic_load(&p->handle) == 0) {
         atomic_store(&p->chunks, 0);
         atomic_store(&p->bytes, 0);
         atomic_store(&p->records, 0);
@@ -158,7 +158,7 @@ static int passes(uintptr_t handle, const void *data, size_t bytes)
     atomic_fetch_add_explicit(&p->chunks, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->bytes, bytes, memory_order_relaxed);
     if (atomic_load_explicit(&p->count, memory_order_relaxed)) {
-        atomic_fetch_add_explicit(&p->records, flb_mp_count(data, bytes), memory_order_relaxed);
+        atomic_fetch_add_explicit(&p->records, sw_quiet_records(data, bytes), memory_order_relaxed);
     }
     return 1;
 }

@@ -32,7 +32,7 @@ struct sw_passed {
 
 /* From open to close, chunks with nothing of interest do not reach the instance of
  * that handle. There may be no room for it, which costs only time. With count, their
- * records are counted, if the host can. */
+ * records are counted. */
 void sw_quiet_open(uintptr_t handle, int count);
 void sw_quiet_close(uintptr_t handle);
 struct sw_passed sw_quiet_take(uintptr_t handle);

@@ -5,7 +5,9 @@ package pipeline
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -13,18 +15,52 @@ import (
 	"github.com/secretwatch/secretwatch/test/gen"
 )
 
+// quietPipelines are those that may be given a chunk which is not quiet. All they do
+// with one that is, is to count.
+var quietPipelines = sync.OnceValue(func() (all []*Pipeline) {
+	for _, opts := range []Options{
+		{Split: true, Redact: true, SeverityKey: "severity"},
+		{Split: true, Redact: true, TagAll: true, Key: "a", Format: "ecs", Cluster: "c", Metrics: &Metrics{ChunkTime: unseen{}}},
+	} {
+		opts.Judge = fakeJudge{}
+		p, err := New(opts, nil)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, p)
+	}
+	return all
+})
+
+type unseen struct{}
+
+func (unseen) Observe(float64) {}
+
 // checkQuiet checks that nothing is lost where a chunk does not reach a pipeline, and
 // reports whether it would not.
 func checkQuiet(t *testing.T, b []byte) bool {
 	t.Helper()
+	records := count(b)
+	if n := quiet.Records(b); n != records {
+		t.Fatalf("%d records, want %d, in %q", n, records, b)
+	}
 	if !quiet.Is(b) {
 		return false
 	}
-	for _, glance := range []bool{true, false} {
-		p := newPipeline(t)
-		p.glance.Store(glance)
-		if s := new(scratch); s.find(p, b) != nil || len(s.spans) > 0 || p.stats.records.Load() > 0 {
-			t.Fatalf("glance %v: something was found in %q", glance, b)
+	for _, p := range quietPipelines() {
+		for _, glance := range []bool{true, false} {
+			p.glance.Store(glance)
+			c := &p.stats
+			chunks, bytes, want := c.chunks.Load()+1, c.bytes.Load()+uint64(len(b)), c.records.Load()
+			if p.watch != nil {
+				want += records
+			}
+			_, modified := p.Process(b, func(n int) []byte { return make([]byte, n) })
+			if modified || c.chunks.Load() != chunks || c.bytes.Load() != bytes || c.records.Load() != want || p.blind.vain.Load() > 0 ||
+				c.judged.Load()+c.duplicates.Load()+c.split.Load()+c.redacted.Load()+c.truncated.Load()+c.cut.Load() > 0 ||
+				c.undecodable.Load()+c.unparsable.Load()+c.refused.Load()+c.panics.Load() > 0 {
+				t.Fatalf("glance %v: something was found in %q: modified %v, %s", glance, b, modified, p.Summary())
+			}
 		}
 	}
 	return true
@@ -138,6 +174,42 @@ func TestQuietReadsNoFurther(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestQuietRecords: all kinds of objects, whole and cut, and what is nested deeper than
+// the stack of a coroutine is.
+func TestQuietRecords(t *testing.T) {
+	f := func(b []byte, want uint64) {
+		t.Helper()
+		if n := quiet.Records(b); n != want {
+			t.Errorf("%d records, want %d, in %x", n, want, b[:min(len(b), 40)])
+		}
+		checkQuiet(t, b)
+	}
+	line := logRecord("x")
+	zeros := make([]byte, 1<<9)
+	for c := range 256 {
+		for _, size := range []byte{0, 1, 2, 3} {
+			// As a length, size is little or, in its first byte, much.
+			for _, rest := range [][]byte{append([]byte{size}, zeros...), append([]byte{0, size}, zeros...), append([]byte{0, 0, 0, size}, zeros...)} {
+				whole := append(bytes.Clone(line), append([]byte{byte(c)}, rest...)...)
+				for n := len(line); n < len(line)+24; n++ {
+					checkQuiet(t, whole[:n])
+				}
+				checkQuiet(t, whole)
+			}
+		}
+	}
+	f(nil, 0)
+	f(slices.Repeat(line, 3), 3)
+	f(append(slices.Repeat(line, 3), 0xc1), 3)
+	f(append(bytes.Clone(line), line[:len(line)-1]...), 1)
+	f(append(bytes.Clone(line), 0xdf, 0x80, 0, 0, 0), 1)
+	f(append(bytes.Clone(line), 0xdd, 0xff, 0xff, 0xff, 0xff), 1)
+	deep := record(pack(kv{"a", "b"}, kv{"c", "d"}, kv{"e", "f"}, kv{"g", "h"}, kv{"i", ""}))
+	deep = append(deep[:len(deep)-1], bytes.Repeat([]byte{0x91}, quiet.Size-len(deep))...)
+	f(append(deep, 0xc0), 1)
+	f(deep, 0)
 }
 
 func FuzzQuiet(f *testing.F) {

@@ -7,6 +7,7 @@ package quiet
 // #include "quiet.h"
 //
 // static int quiet(const void *b, size_t n) { return sw_quiet(b, n); }
+// static uint64_t records(const void *b, size_t n) { return sw_quiet_records(b, n); }
 import "C"
 
 import "unsafe"
@@ -18,4 +19,10 @@ const Size = C.SW_QUIET_SIZE
 // do more than to count.
 func Is(chunk []byte) bool {
 	return C.quiet(unsafe.Pointer(unsafe.SliceData(chunk)), C.size_t(len(chunk))) != 0
+}
+
+// Records returns the number of records of a chunk, or of those before the first bytes
+// that are none.
+func Records(chunk []byte) uint64 {
+	return uint64(C.records(unsafe.Pointer(unsafe.SliceData(chunk)), C.size_t(len(chunk))))
 }

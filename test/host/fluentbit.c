@@ -1,5 +1,4 @@
 /* The functions that Fluent Bit exports to native filters. */
-#include "convert.h"
 #include "fluentbit.h"
 
 #include <stdarg.h>
@@ -69,16 +68,3 @@ const char *flb_config_map_get_raw(struct config_map *map)
     return map->value.raw;
 }
 #endif
-
-int flb_mp_count(const void *data, size_t bytes)
-{
-    const unsigned char *p = data;
-    size_t size;
-    int n = 0;
-
-    for (; bytes > 0 && (size = msgpack_size(p, bytes)) > 0; n++) {
-        p += size;
-        bytes -= size;
-    }
-    return n;
-}
