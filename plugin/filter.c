@@ -147,12 +147,11 @@ struct sw_passed sw_quiet_take(uintptr_t handle)
     return passed;
 }
 
-/* Whether a chunk passes without a call into Go. It is counted if it does. */
-static int passes(uintptr_t handle, const void *data, size_t bytes)
+int sw_quiet_passes(uintptr_t handle, const void *data, size_t bytes)
 {
-    struct place *p;
+    struct place *p = place_of(handle);
 
-    if (!data || pace.mean < SW_QUIET_PAUSE || !sw_quiet(data, bytes) || !(p = place_of(handle))) {
+    if (!p || !data || !sw_quiet(data, bytes)) {
         return 0;
     }
     atomic_fetch_add_explicit(&p->chunks, 1, memory_order_relaxed);
@@ -173,7 +172,7 @@ static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_le
     (void) in; /* an output instance in disguise when run as an output's processor */
     (void) config;
     note_chunk();
-    if (passes((uintptr_t) context, data, bytes)) {
+    if (pace.mean >= SW_QUIET_PAUSE && sw_quiet_passes((uintptr_t) context, data, bytes)) {
         return FLB_FILTER_NOTOUCH;
     }
     return secretwatchFilter((uintptr_t) context, (void *) data, bytes, out, out_size, &pace);

@@ -100,7 +100,7 @@ func secretwatchExit(handle C.uintptr_t) {
 			logPanic(ins.log, "exit", r)
 		}
 	}()
-	defer C.sw_quiet_close(C.uintptr_t(ins.handle))
+	defer ins.letNonePass()
 	if err := ins.close(); err != nil {
 		ins.log.Warnf("%v", err)
 	}

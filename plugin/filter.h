@@ -2,6 +2,7 @@
 #ifndef SECRETWATCH_FILTER_H
 #define SECRETWATCH_FILTER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -36,6 +37,8 @@ struct sw_passed {
 void sw_quiet_open(uintptr_t handle, int count);
 void sw_quiet_close(uintptr_t handle);
 struct sw_passed sw_quiet_take(uintptr_t handle);
+/* Whether a chunk does not reach the instance. It is counted if it does not. */
+int sw_quiet_passes(uintptr_t handle, const void *data, size_t bytes);
 
 /* Calls of the host that Go makes through C, because they are weak or variadic.
  * They do nothing, or return NULL, where the host lacks the function. */

@@ -3,7 +3,11 @@ package main
 // #include "filter.h"
 import "C"
 
-import "github.com/secretwatch/secretwatch/plugin/pipeline"
+import (
+	"unsafe"
+
+	"github.com/secretwatch/secretwatch/plugin/pipeline"
+)
 
 // Small chunks with nothing of interest pass without a call into Go; quiet/quiet.h
 // says which, and why. Of these, C only keeps counts.
@@ -17,6 +21,15 @@ func (ins *instance) letPass(handle uintptr, count bool) {
 		c = 1
 	}
 	C.sw_quiet_open(C.uintptr_t(handle), c)
+}
+
+// letNonePass ends that. What was not noted before is lost.
+func (ins *instance) letNonePass() { C.sw_quiet_close(C.uintptr_t(ins.handle)) }
+
+// passes reports whether a chunk does not reach the instance. It is there for tests, as
+// C asks before it calls Go.
+func (ins *instance) passes(chunk []byte) bool {
+	return C.sw_quiet_passes(C.uintptr_t(ins.handle), unsafe.Pointer(unsafe.SliceData(chunk)), C.size_t(len(chunk))) != 0
 }
 
 // notePassed adds to the counts of the pipeline what has passed meanwhile.
