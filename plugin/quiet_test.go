@@ -78,8 +78,8 @@ func TestPassedOnThreads(t *testing.T) {
 // one has counted is not another's.
 func TestPassedPlaces(t *testing.T) {
 	quiet := quietChunk(2)
-	first := quietInstance(t, 2000*places, true)
-	second := quietInstance(t, 2001*places, false)
+	first := quietInstance(t, 2000*places+3, true)
+	second := quietInstance(t, 2001*places+3, false)
 	if !first.passes(quiet) || second.passes(quiet) {
 		t.Error("want a place for the first only")
 	}
@@ -95,7 +95,7 @@ func TestPassedPlaces(t *testing.T) {
 	}
 	first.letNonePass() // nothing is left of the chunk that was not noted
 	checkPassed(t, first, 1, len(quiet), 2)
-	third := quietInstance(t, 2002*places, false)
+	third := quietInstance(t, 2002*places+3, false)
 	if !third.passes(quiet) || first.passes(quiet) || second.passes(quiet) {
 		t.Error("want a place for the third only")
 	}

@@ -31,7 +31,7 @@ func newDurations() *durations {
 		}, slices.Concat(identityLabels, labels))
 	}
 	return &durations{
-		chunk: histogram(chunkDuration, "How long chunks were held, but for small ones with nothing of interest.",
+		chunk: histogram(chunkDuration, "How long chunks were held, but for most small ones with nothing of interest.",
 			prometheus.ExponentialBuckets(16e-6, 4, 10)), // to 4.2 s
 		decision: histogram(decisionDuration,
 			fmt.Sprintf("How long judging one event took, without parsing it; one in %d is measured.", pipeline.DecisionSample),

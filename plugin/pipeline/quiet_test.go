@@ -147,6 +147,44 @@ func TestQuietOfOneByte(t *testing.T) {
 	}
 }
 
+// TestQuietOf: the places at which a word or a list is at the edge of what is looked at.
+func TestQuietOf(t *testing.T) {
+	f := func(want bool, fields ...kv) {
+		t.Helper()
+		if b := record(pack(fields...)); checkQuiet(t, b) != want {
+			t.Errorf("quiet is not %v: %q", want, b)
+		}
+	}
+	f(true, kv{"log", "nothing"})
+	// Behind an escape a word is none that ends another.
+	f(true, kv{"log", `xu000asecrets`})
+	f(true, kv{"log", `\x000asecrets`})
+	f(true, kv{"log", `\u0000asecrets`})
+	f(false, kv{"log", `\u000asecrets`})
+	f(false, kv{"log", `secrets`})
+	// The last bytes of a chunk.
+	f(true, kv{"log", `/toke`})
+	f(true, kv{"log", `"secret`})
+	f(false, kv{"log", `/token`})
+	f(false, kv{"log", `"secrets`})
+	// Lists, and names that are long.
+	const long, list = "a-name-of-more-than-15", `{"kind":"EventList"}`
+	f(true, kv{long, "b"})
+	f(false, kv{long, "b"}, kv{"log", list})
+	f(false, kv{"messageType", "DATA_MESSAGE"})
+	f(false, kv{"logEvents", "b"})
+	f(false, kv{"records", "b"})
+	f(false, kv{"kind", "EventList"})
+	f(true, kv{"kind", "Event"})
+	f(false, kv{"a", "b"}, kv{"c", "d"}, kv{"e", "f"}, kv{"log", list})
+	f(true, kv{"a", "b"}, kv{"c", "d"}, kv{"e", "f"}, kv{"g", "h"}, kv{"log", list})
+	// The largest chunk.
+	filled := func(n int) kv { return kv{"log", strings.Repeat("x", n)} }
+	n := quiet.Size - len(record(pack(filled(quiet.Size)))) + quiet.Size
+	f(true, filled(n))
+	f(false, filled(n+1))
+}
+
 // TestQuietReadsNoFurther: chunks end where memory does.
 func TestQuietReadsNoFurther(t *testing.T) {
 	page := syscall.Getpagesize()

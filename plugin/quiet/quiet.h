@@ -208,7 +208,7 @@ static inline int sw_quiet_no_list(const uint8_t *b, size_t n)
  */
 static inline int sw_quiet(const uint8_t *b, size_t n)
 {
-    return n > 0 && n <= SW_QUIET_SIZE && sw_quiet_no_list(b, n) &&
+    return n <= SW_QUIET_SIZE && sw_quiet_no_list(b, n) &&
         !sw_quiet_has(b, n, "ecret", 2, 4, sw_quiet_is_secret) &&
         !sw_quiet_has(b, n, "token", 1, 2, sw_quiet_is_any);
 }
