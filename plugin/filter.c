@@ -87,13 +87,9 @@ static __thread __attribute__((tls_model("initial-exec"))) struct sw_pace pace =
 static void note_chunk(void)
 {
     struct timespec t;
-    int64_t now, gap;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    now = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-    gap = now - pace.now;
-    pace.now = now;
-    pace.mean += ((gap < SW_PACE_LONG ? gap : SW_PACE_LONG) - pace.mean) / SW_PACE_OF;
+    sw_pace_note(&pace, t.tv_sec * INT64_C(1000000000) + t.tv_nsec);
 }
 
 /* Instances have a place by their handle. There seldom are as many. */

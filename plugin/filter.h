@@ -23,6 +23,15 @@ struct sw_pace {
     int64_t passed;
 };
 
+/* Notes that the thread has a chunk. */
+static inline void sw_pace_note(struct sw_pace *p, int64_t now)
+{
+    int64_t gap = now - p->now;
+
+    p->now = now;
+    p->mean += ((gap < SW_PACE_LONG ? gap : SW_PACE_LONG) - p->mean) / SW_PACE_OF;
+}
+
 /* Of one instance: what has passed without a call into Go since it was last asked
  * for. Belongs to quiet.go. */
 struct sw_passed {

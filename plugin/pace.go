@@ -45,6 +45,11 @@ func (p *pace) step() {
 	}
 }
 
+// note is there for tests, as C notes a chunk before it calls Go.
+func (p *pace) note(now time.Duration) {
+	C.sw_pace_note((*C.struct_sw_pace)(p), C.int64_t(now))
+}
+
 // due notes a call and reports whether it has to pass through the
 // scheduler: that is, whether the next one will be too late if it takes as long to
 // come as this one did.

@@ -62,3 +62,28 @@ func TestPaceOfRareCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestPaceOfChunks: what C takes the time between chunks for.
+func TestPaceOfChunks(t *testing.T) {
+	var p pace
+	setNow(&p.mean, paceLong)
+	now := time.Hour
+	f := func(gap time.Duration, chunks int, least, most time.Duration) {
+		t.Helper()
+		for range chunks {
+			now += gap
+			p.note(now)
+		}
+		if mean := time.Duration(p.mean); mean < least || mean > most || time.Duration(p.now) != now {
+			t.Errorf("%d chunks %v apart: mean %v, want %v to %v", chunks, gap, mean, least, most)
+		}
+	}
+	f(0, 1, paceLong, paceLong) // the first
+	f(time.Hour, 10, paceLong, paceLong)
+	f(30*time.Microsecond, 10, 5*time.Millisecond, 6*time.Millisecond) // as few do not make them frequent
+	f(30*time.Microsecond, 200, 30*time.Microsecond, 31*time.Microsecond)
+	f(time.Hour, 1, paceLong/paceOf, paceLong/paceOf+50*time.Microsecond) // nor one pause seldom
+	f(time.Hour, 2, 6*time.Millisecond, 7*time.Millisecond)
+	f(10*time.Millisecond, 200, 9999*time.Microsecond, 10*time.Millisecond)
+	f(0, 300, 0, paceOf) // a clock that stands still
+}
