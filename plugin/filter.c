@@ -84,12 +84,12 @@ static int cb_init(struct flb_filter_instance *ins, struct flb_config *config, v
 static __thread __attribute__((tls_model("initial-exec"))) struct sw_pace pace = { .mean = SW_PACE_LONG };
 
 /* Notes that the thread has a chunk. */
-static void note_chunk(void)
+static void note_chunk(uintptr_t handle)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    sw_pace_note(&pace, t.tv_sec * INT64_C(1000000000) + t.tv_nsec);
+    sw_pace_note(&pace, handle, t.tv_sec * INT64_C(1000000000) + t.tv_nsec);
 }
 
 /* Instances have a place by their handle. There seldom are as many. */
@@ -167,7 +167,7 @@ static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_le
     (void) ins;
     (void) in; /* an output instance in disguise when run as an output's processor */
     (void) config;
-    note_chunk();
+    note_chunk((uintptr_t) context);
     if (pace.mean >= SW_QUIET_PAUSE && sw_quiet_passes((uintptr_t) context, data, bytes)) {
         return FLB_FILTER_NOTOUCH;
     }

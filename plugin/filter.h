@@ -12,10 +12,14 @@
 #define SW_PACE_LONG INT64_C(20000000)
 #define SW_PACE_OF 8
 
+/* Of how many instances a thread knows when they had their last chunks. */
+#define SW_PACE_INSTANCES 8
+
 /* Of one thread that calls the filter; times are CLOCK_MONOTONIC, in nanoseconds. */
 struct sw_pace {
     int64_t now;  /* of its last chunk */
-    int64_t mean; /* time between its chunks */
+    int64_t mean; /* time between its chunks, however many instances have each */
+    int64_t had[SW_PACE_INSTANCES]; /* by handle: times of their last chunks */
     /* Belongs to pace.go: its last call into Go, the mean time between these, and when
      * it last passed through Go's scheduler. */
     int64_t called;
@@ -23,12 +27,12 @@ struct sw_pace {
     int64_t passed;
 };
 
-/* Notes that the thread has a chunk. */
-static inline void sw_pace_note(struct sw_pace *p, int64_t now)
+/* Notes that the thread has a chunk for an instance. */
+static inline void sw_pace_note(struct sw_pace *p, uintptr_t handle, int64_t now)
 {
-    int64_t gap = now - p->now;
+    int64_t *had = &p->had[handle % SW_PACE_INSTANCES], gap = now - *had;
 
-    p->now = now;
+    *had = p->now = now;
     p->mean += ((gap < SW_PACE_LONG ? gap : SW_PACE_LONG) - p->mean) / SW_PACE_OF;
 }
 

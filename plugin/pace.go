@@ -46,8 +46,8 @@ func (p *pace) step() {
 }
 
 // note is there for tests, as C notes a chunk before it calls Go.
-func (p *pace) note(now time.Duration) {
-	C.sw_pace_note((*C.struct_sw_pace)(p), C.int64_t(now))
+func (p *pace) note(handle uintptr, now time.Duration) {
+	C.sw_pace_note((*C.struct_sw_pace)(p), C.uintptr_t(handle), C.int64_t(now))
 }
 
 // due notes a call and reports whether it has to pass through the

@@ -72,7 +72,7 @@ func TestPaceOfChunks(t *testing.T) {
 		t.Helper()
 		for range chunks {
 			now += gap
-			p.note(now)
+			p.note(1, now)
 		}
 		if mean := time.Duration(p.mean); mean < least || mean > most || time.Duration(p.now) != now {
 			t.Errorf("%d chunks %v apart: mean %v, want %v to %v", chunks, gap, mean, least, most)
@@ -86,4 +86,21 @@ func TestPaceOfChunks(t *testing.T) {
 	f(time.Hour, 2, 6*time.Millisecond, 7*time.Millisecond)
 	f(10*time.Millisecond, 200, 9999*time.Microsecond, 10*time.Millisecond)
 	f(0, 300, 0, paceOf) // a clock that stands still
+}
+
+// TestPaceOfInstances: chunks are as far apart as they come, also where several
+// instances have each of them.
+func TestPaceOfInstances(t *testing.T) {
+	var p pace
+	now := time.Hour
+	for range 200 {
+		now += 10 * time.Millisecond
+		for handle := range uintptr(5) {
+			now += 2 * time.Microsecond
+			p.note(handle+7, now)
+		}
+	}
+	if mean := time.Duration(p.mean); mean < 10*time.Millisecond || mean > 10010*time.Microsecond {
+		t.Errorf("mean %v, want 10 ms", mean)
+	}
 }
