@@ -1,7 +1,8 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
+	"fmt"
 	"os"
 	"time"
 )
@@ -13,14 +14,23 @@ type growing struct {
 	lines [][]byte
 }
 
-// grow takes the first lines of a log for one that grows at path.
+// grow takes the first lines of a log for one that grows at path. It reads no more
+// than them: what this process needs at most would count as a peak of those it runs.
 func grow(path, log string) (*growing, error) {
-	text, err := os.ReadFile(log)
+	f, err := os.Open(log)
 	if err != nil {
 		return nil, err
 	}
-	lines := bytes.SplitAfterN(text, []byte("\n"), *rate**seconds+1)
-	return &growing{path, lines[:len(lines)-1]}, os.WriteFile(path, nil, 0o644)
+	defer f.Close()
+	g := &growing{path: path}
+	for r := bufio.NewReader(f); len(g.lines) < *rate**seconds; {
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return nil, fmt.Errorf("%s has %d lines: %w", log, len(g.lines), err)
+		}
+		g.lines = append(g.lines, line)
+	}
+	return g, os.WriteFile(path, nil, 0o644)
 }
 
 // write writes the log, after a second in which the process that reads it may start,
