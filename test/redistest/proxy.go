@@ -2,9 +2,11 @@ package redistest
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -82,7 +84,7 @@ func (p *Proxy) become(f fault) {
 		return
 	}
 	if p.listener == nil && !p.closed {
-		l, err := net.Listen("tcp", p.addr)
+		l, err := listen(p.addr)
 		if err != nil {
 			p.t.Error(err)
 			return
@@ -90,6 +92,19 @@ func (p *Proxy) become(f fault) {
 		p.listener = l
 		p.running.Add(1)
 		go p.accept(l)
+	}
+}
+
+// listen listens at an address at which this process listened a moment ago. A process
+// that another test starts meanwhile has that listener too, from its fork until it runs
+// its program.
+func listen(addr string) (net.Listener, error) {
+	const most = 5 * time.Second
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		l, err := net.Listen("tcp", addr)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Since(began) > most {
+			return l, err
+		}
 	}
 }
 

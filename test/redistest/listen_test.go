@@ -1,0 +1,43 @@
+package redistest
+
+import (
+	"net"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// TestListen: an address that was left a moment ago can be had again while others
+// start processes.
+func TestListen(t *testing.T) {
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer close(stop)
+	for range 4 {
+		others.Add(1)
+		go func() {
+			defer others.Done()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = exec.Command("true").Run()
+				}
+			}
+		}()
+	}
+	for range 2000 {
+		l, err := net.Listen("tcp", loopback(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := l.Addr().String()
+		l.Close()
+		if l, err = listen(addr); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+}
