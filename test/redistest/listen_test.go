@@ -1,7 +1,6 @@
 package redistest
 
 import (
-	"net"
 	"os/exec"
 	"sync"
 	"testing"
@@ -28,14 +27,10 @@ func TestListen(t *testing.T) {
 			}
 		}()
 	}
+	addr := loopback(freePort(t))
 	for range 2000 {
-		l, err := net.Listen("tcp", loopback(0))
+		l, err := listen(addr)
 		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		l.Close()
-		if l, err = listen(addr); err != nil {
 			t.Fatal(err)
 		}
 		l.Close()
