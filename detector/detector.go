@@ -92,10 +92,14 @@ func (d *Detector) judgeEvent(ev *audit.Event, v *Verdict, r *Routine) Result {
 	if !access.Judged(ev) || !d.stands(ev) {
 		return Skipped
 	}
+	// What comes next takes as long as memory does.
+	store := d.memory.Store()
+	at := store.Expect(ev.User.Username)
 	request := d.memory.dedup.key(ev)
 	d.memory.dedup.expect(request)
 	c := d.cases.Get().(*rule.Case)
 	defer d.release(c)
+	c.Store = store
 	a := c.Access
 	if !a.From(ev, &d.sources, &d.clients) || a.Time == 0 || d.ignored(a) {
 		return Skipped
@@ -103,19 +107,20 @@ func (d *Detector) judgeEvent(ev *audit.Event, v *Verdict, r *Routine) Result {
 	if d.memory.dedup.seen(request) || d.watchEnds(ev) {
 		return Duplicate
 	}
-
-	return d.judge(c, v, r, false)
+	if !at.Is(a.Principal) {
+		at = store.Expect(a.Principal)
+	}
+	return d.judge(c, at, v, r, false)
 }
 
-// judge judges the access of a case and learns from it, and notes the routine
-// unless r is nil. learning says that it is taken as habit, whatever this history
-// has learnt.
-func (d *Detector) judge(c *rule.Case, v *Verdict, r *Routine, learning bool) Result {
-	c.Store = d.memory.Store()
-	sh := c.Store.Shard(c.Principal)
+// judge judges the access of a case, whose store has the principal's place, and
+// learns from it, and notes the routine unless r is nil. learning says that it is
+// taken as habit, whatever this history has learnt.
+func (d *Detector) judge(c *rule.Case, at history.Place, v *Verdict, r *Routine, learning bool) Result {
+	sh := at.Shard
 	sh.Lock()
 	defer sh.Unlock()
-	p, unsure := sh.Get(c.Principal, c.Time)
+	p, unsure := at.Get(c.Time)
 	d.prepare(c, p, unsure)
 	c.Learning = c.Learning || learning
 	c.Run(d.rules, d.cfg.Severities)

@@ -105,5 +105,6 @@ func (d *Detector) Apply(o *observation.Observation) {
 	}
 	a.Object = o.Object
 	var v Verdict
-	d.judge(c, &v, nil, o.Learning)
+	c.Store = d.memory.Store()
+	d.judge(c, c.Store.Expect(a.Principal), &v, nil, o.Learning)
 }

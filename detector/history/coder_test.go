@@ -140,7 +140,8 @@ func TestEveryPartOfTheStoreIsKept(t *testing.T) {
 		"Nodes", "Forwarders", "Accounts", "People",
 		"texts") // but for the sake of memory
 	f(Shard{}, "Mutex", "bounds", "roster", "cap", "ghosts", "next", "lost", "changes", "_")
-	f(roster{}, "seed", "slots", "n", "known", "fresh")
+	f(roster{}, "seed", "slots", "n", "known", "fresh",
+		"ahead") // follows from slots
 	f(links{}, "in", "newer", "older")
 	f(Shared{}, "Mutex", "Principal")
 	f(mark{}, "touched", "dirty", "saved")

@@ -26,7 +26,7 @@ func (s *Store) edit(name string, f func(sh *Shard, p *Principal)) bool {
 	sh := s.Shard(name)
 	sh.Lock()
 	defer sh.Unlock()
-	if sh.find(name) == nil {
+	if _, ok := sh.Peek(name); !ok {
 		return false
 	}
 	p, _ := sh.Get(name, 0)

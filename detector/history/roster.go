@@ -1,19 +1,30 @@
 package history
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/secretwatch/secretwatch/detector/prefetch"
+)
 
 // roster finds the principals of a shard by name and keeps each in one of its
 // lists, in the order of use. The links are the principals' own, so that a
 // decision needs one lookup and few cache lines; simplelru, with a map and an
 // element of its own for each entry, needs three times as many of both.
 //
-// Get rosters with newRoster. The shard's lock protects it.
+// init makes one ready. The shard's lock protects it, but for expect.
 type roster struct {
 	known list         // taught, and not on probation
 	slots []slot       // a power of two of them, at most three quarters in use
 	seed  maphash.Seed // secret: nobody can choose names that collide
 	n     int
 	fresh list // everybody else
+
+	ahead struct {
+		first atomic.Uintptr // address of slots
+		mask  atomic.Uint64
+	}
 }
 
 type slot struct {
@@ -36,8 +47,22 @@ type links struct {
 // firstSlots is the size of an empty roster.
 const firstSlots = 16
 
-func newRoster() roster {
-	return roster{seed: maphash.MakeSeed(), slots: make([]slot, firstSlots)}
+func (r *roster) init() {
+	r.seed = maphash.MakeSeed()
+	r.grow(firstSlots)
+}
+
+// grow makes room for n slots, all of them free.
+func (r *roster) grow(n int) {
+	r.slots = make([]slot, n)
+	r.ahead.first.Store(address(unsafe.SliceData(r.slots)))
+	r.ahead.mask.Store(uint64(n - 1))
+}
+
+// expect asks the processor for the slot of a hash. It needs no lock: between two
+// tables it asks for what nobody needs.
+func (r *roster) expect(sum uint64) {
+	prefetch.Address(r.ahead.first.Load() + uintptr(sum&r.ahead.mask.Load())*unsafe.Sizeof(slot{}))
 }
 
 // sum is the hash of a name, which nobody can make collide.
@@ -53,10 +78,9 @@ func (r *roster) bySum(sum uint64) *Principal {
 	}
 }
 
-// find returns the principal of a name, or nil.
-func (r *roster) find(name string) *Principal {
+// find returns the principal of a name, or nil. sum is its hash.
+func (r *roster) find(name string, sum uint64) *Principal {
 	mask := uint64(len(r.slots) - 1)
-	sum := r.sum(name)
 	for i := sum; ; i++ {
 		switch s := &r.slots[i&mask]; {
 		case s.p == nil:
@@ -72,7 +96,7 @@ func (r *roster) find(name string) *Principal {
 func (r *roster) add(l *list, p *Principal) {
 	if 4*r.n >= 3*len(r.slots) {
 		old := r.slots
-		r.slots = make([]slot, 2*len(old))
+		r.grow(2 * len(old))
 		for _, s := range old {
 			if s.p != nil {
 				r.put(s)

@@ -84,10 +84,6 @@ func (r *Routine) Prefetch() {
 			prefetch.Address(a)
 		}
 	}
-	const line = 64
-	for a := uintptr(line); a < unsafe.Sizeof(Principal{}); a += line {
-		prefetch.Address(r.hints[0] + a)
-	}
 }
 
 // Shard is the shard to be locked for Trace.

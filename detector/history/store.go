@@ -79,7 +79,7 @@ type Shard struct {
 
 	changes changes
 
-	_ [40]byte // no cache line in common with the next one
+	_ [24]byte // no cache line in common with the next one
 }
 
 // maxShards is how many locks principals are spread over where there are enough
@@ -109,7 +109,7 @@ func NewStore(b Bounds, principals int) *Store {
 		sh := &s.shards[i]
 		sh.bounds = &s.Bounds
 		sh.cap = each
-		sh.roster = newRoster()
+		sh.roster.init()
 	}
 	return s
 }
@@ -136,11 +136,36 @@ func (s *Store) Shard(name string) *Shard {
 	return &s.shards[xxhash.Sum64String(name)%uint64(len(s.shards))]
 }
 
+// Place is where the record of a principal is, or would be.
+type Place struct {
+	*Shard
+	name string
+	sum  uint64 // of the name, as the shard's roster counts
+}
+
+// Expect returns the place of a principal and asks the processor for it: Get a moment
+// later need not wait. The name is not copied.
+func (s *Store) Expect(name string) Place {
+	sh := s.Shard(name)
+	at := Place{sh, name, sh.sum(name)}
+	sh.expect(at.sum)
+	return at
+}
+
 // Get returns the record of a principal, a new one if there is none. It is
 // valid while the shard is locked. unsure says that the principal is not
 // remembered but may have been known: the shard had to forget principals.
 func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
-	if p := sh.find(name); p != nil {
+	return Place{sh, name, sh.sum(name)}.Get(t)
+}
+
+// Is says whether it is the place of a name.
+func (at Place) Is(name string) bool { return at.name == name }
+
+// Get is Get of the shard, which is locked.
+func (at Place) Get(t int64) (p *Principal, unsure bool) {
+	sh, name := at.Shard, at.name
+	if p := sh.find(name, at.sum); p != nil {
 		sh.move(p.at.in, p)
 		sh.touch(p)
 		return p, false
@@ -162,7 +187,7 @@ func (sh *Shard) Get(name string, t int64) (p *Principal, unsure bool) {
 // Peek returns the record of a principal if there is one, without counting that
 // as a use. It is valid while the shard is locked.
 func (sh *Shard) Peek(name string) (p *Principal, ok bool) {
-	p = sh.find(name)
+	p = sh.find(name, sh.sum(name))
 	return p, p != nil
 }
 

@@ -3,8 +3,10 @@ package history
 import (
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,4 +109,48 @@ func TestStoreStart(t *testing.T) {
 	require.Equal(t, int64(math.MaxInt64), s.Start(math.MaxInt64))
 	require.Equal(t, epoch, s.Start(epoch))
 	require.Equal(t, epoch, s.Start(epoch+day))
+}
+
+// A place needs no lock until it is used, whatever the others do meanwhile, and it is
+// the same before and after its shard has grown.
+func TestStoreExpect(t *testing.T) {
+	const users, threads = 20000, 4
+	s := NewStore(*bounds(4), 2*users)
+	early := make([]Place, users)
+	for i := range early {
+		early[i] = s.Expect(fmt.Sprint("user ", i))
+	}
+	get := func(at Place) *Principal {
+		at.Lock()
+		defer at.Unlock()
+		p, unsure := at.Get(1)
+		assert.False(t, unsure)
+		at.Teach(p, 1, true)
+		return p
+	}
+	found := make([]map[string]*Principal, threads)
+	var all sync.WaitGroup
+	for i := range found {
+		found[i] = map[string]*Principal{}
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for j := range users {
+				name := fmt.Sprint("user ", (j+i*users/threads)%users)
+				found[i][name] = get(s.Expect(name))
+			}
+		}()
+	}
+	all.Wait()
+	for i, at := range early {
+		name := fmt.Sprint("user ", i)
+		require.True(t, at.Is(name))
+		p := get(at)
+		require.Equal(t, name, p.Name)
+		for _, f := range found {
+			require.Same(t, f[name], p)
+		}
+	}
+	known, fresh := s.Len()
+	require.Equal(t, [2]int{users, 0}, [2]int{known, fresh})
 }

@@ -164,7 +164,7 @@ func (sh *Shard) emit(w *writer, all bool, emit Emit) {
 	c.dirty, c.gone = nil, nil
 	held := gone[:0]
 	for _, name := range gone {
-		if sh.find(name) == nil {
+		if _, ok := sh.Peek(name); !ok {
 			held = append(held, name)
 		}
 	}

@@ -2,4 +2,5 @@
 
 package prefetch
 
-func address(a uintptr)
+// lines asks for n cache lines, at least one, from the one on that a is in.
+func lines(a, n uintptr)

@@ -4,17 +4,21 @@ package prefetch
 
 import "unsafe"
 
+const lineSize = 64
+
 // All asks for all of *v.
-func All[T any](v *T) {
-	const lineSize = 64
-	for at := uintptr(0); at < unsafe.Sizeof(*v); at += lineSize {
-		address(uintptr(unsafe.Pointer(v)) + at)
+func All[T any](v *T) { Range(uintptr(unsafe.Pointer(v)), unsafe.Sizeof(*v)) }
+
+// Range asks for size bytes from the address a on, where memory may no longer be.
+func Range(a, size uintptr) {
+	if size != 0 {
+		lines(a, (a%lineSize+size+lineSize-1)/lineSize)
 	}
 }
 
 // Address asks for the cache line at a, where memory may no longer be.
-func Address(a uintptr) { address(a) }
+func Address(a uintptr) { lines(a, 1) }
 
 // Value asks for the cache line *v begins in. It changes nothing, and v may point
 // anywhere.
-func Value[T any](v *T) { address(uintptr(unsafe.Pointer(v))) }
+func Value[T any](v *T) { Address(uintptr(unsafe.Pointer(v))) }

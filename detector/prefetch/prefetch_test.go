@@ -1,6 +1,9 @@
 package prefetch
 
-import "testing"
+import (
+	"testing"
+	"unsafe"
+)
 
 // To ask for memory does nothing that can be seen, also where there is none.
 func TestNothingHappens(t *testing.T) {
@@ -11,6 +14,15 @@ func TestNothingHappens(t *testing.T) {
 	All(&x)
 	Address(0)
 	Address(^uintptr(0))
+	var empty struct{}
+	All(&empty)
+	large := new([1 << 20]byte)
+	All(large)
+	Range(0, 1000)
+	Range(^uintptr(0), 1)
+	for size := range uintptr(200) {
+		Range(uintptr(unsafe.Pointer(large))+size%7, size)
+	}
 	if x != 5 {
 		t.Error("it changed")
 	}
