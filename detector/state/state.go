@@ -9,6 +9,7 @@ package state
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -69,16 +70,28 @@ func Open(o Options, cfg detector.Config) *History {
 	return &History{k: k, fresh: k.memory.Store().Empty()}
 }
 
-// realPath names a file by one name whatever links lead to it.
+// realPath names a file by one name whatever links lead to it, also while it is not
+// there yet.
 func realPath(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
+	const most = 40 // links one after the other, as in Linux
+	for range most {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			path = filepath.Join(dir, filepath.Base(path))
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
 	}
 	return path
 }

@@ -143,6 +143,32 @@ func TestShared(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
+// Links that lead to a file which is not there yet are names of it already.
+func TestSharedBeforeItIsThere(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
+	require.NoError(t, os.Symlink("data", filepath.Join(dir, "here")))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "here", "far.db"), filepath.Join(dir, "near.db")))
+	require.NoError(t, os.Symlink("../data/state.db", filepath.Join(dir, "data", "far.db")))
+	a, aj := start(t, filepath.Join(dir, "near.db"))
+	b, bj := start(t, filepath.Join(dir, "data", "state.db"))
+	c, cj := start(t, filepath.Join(dir, "here", "far.db"))
+	require.Same(t, a.Memory(), b.Memory())
+	require.Same(t, a.Memory(), c.Memory())
+	require.Empty(t, append(append(aj.warnings(), bj.warnings()...), cj.warnings()...))
+	for _, h := range []*History{a, b, c} {
+		require.NoError(t, h.Close())
+	}
+	require.FileExists(t, filepath.Join(dir, "data", "state.db"))
+
+	// Links that lead nowhere are an error of the file system, not an endless walk.
+	loop := filepath.Join(dir, "loop.db")
+	require.NoError(t, os.Symlink("loop.db", loop))
+	d, j := start(t, loop)
+	require.NotEmpty(t, j.warnings())
+	require.ErrorContains(t, d.Close(), "symbolic links")
+}
+
 func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	path := filepath.Join(t.TempDir(), "state.db")
