@@ -92,7 +92,7 @@ func (d *Detector) judgeEvent(ev *audit.Event, v *Verdict, r *Routine) Result {
 	if !access.Judged(ev) || !d.stands(ev) {
 		return Skipped
 	}
-	// What comes next takes as long as memory does.
+	// Asked for early: what follows waits for memory more than for anything else.
 	store := d.memory.Store()
 	at := store.Expect(ev.User.Username)
 	request := d.memory.dedup.key(ev)

@@ -7,11 +7,8 @@ import "unsafe"
 const lineSize = 64
 
 // All asks for all of *v.
-func All[T any](v *T) { Range(uintptr(unsafe.Pointer(v)), unsafe.Sizeof(*v)) }
-
-// Range asks for size bytes from the address a on, where memory may no longer be.
-func Range(a, size uintptr) {
-	if size != 0 {
+func All[T any](v *T) {
+	if a, size := uintptr(unsafe.Pointer(v)), unsafe.Sizeof(*v); size != 0 {
 		lines(a, (a%lineSize+size+lineSize-1)/lineSize)
 	}
 }

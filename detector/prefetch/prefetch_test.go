@@ -1,9 +1,6 @@
 package prefetch
 
-import (
-	"testing"
-	"unsafe"
-)
+import "testing"
 
 // To ask for memory does nothing that can be seen, also where there is none.
 func TestNothingHappens(t *testing.T) {
@@ -18,11 +15,7 @@ func TestNothingHappens(t *testing.T) {
 	All(&empty)
 	large := new([1 << 20]byte)
 	All(large)
-	Range(0, 1000)
-	Range(^uintptr(0), 1)
-	for size := range uintptr(200) {
-		Range(uintptr(unsafe.Pointer(large))+size%7, size)
-	}
+	All((*[1000]byte)(nil))
 	if x != 5 {
 		t.Error("it changed")
 	}
