@@ -95,6 +95,9 @@ static void note_chunk(uintptr_t handle)
 /* Instances have a place by their handle. There seldom are as many. */
 #define SW_PLACES 64
 
+/* What may pass of an instance, in bytes, before Go is to know of it. */
+#define SW_QUIET_MOST 10000000
+
 static struct place {
     _Alignas(64) _Atomic uintptr_t handle; /* 0 for none */
     atomic_int count;
@@ -143,11 +146,23 @@ struct sw_passed sw_quiet_take(uintptr_t handle)
     return passed;
 }
 
+static int is_full(struct place *p)
+{
+    return atomic_load_explicit(&p->bytes, memory_order_relaxed) >= SW_QUIET_MOST;
+}
+
+int sw_quiet_full(uintptr_t handle)
+{
+    struct place *p = place_of(handle);
+
+    return p && is_full(p);
+}
+
 int sw_quiet_passes(uintptr_t handle, const void *data, size_t bytes)
 {
     struct place *p = place_of(handle);
 
-    if (!p || !data || !sw_quiet(data, bytes)) {
+    if (!p || !data || is_full(p) || !sw_quiet(data, bytes)) {
         return 0;
     }
     atomic_fetch_add_explicit(&p->chunks, 1, memory_order_relaxed);
@@ -171,6 +186,7 @@ static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_le
     if (pace.mean >= SW_QUIET_PAUSE && sw_quiet_passes((uintptr_t) context, data, bytes)) {
         return FLB_FILTER_NOTOUCH;
     }
+    pace.full = sw_quiet_full((uintptr_t) context);
     return secretwatchFilter((uintptr_t) context, (void *) data, bytes, out, out_size, &pace);
 }
 

@@ -68,6 +68,9 @@ func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, o
 		}
 	}()
 	(*pace)(thread).step()
+	if thread.full != 0 {
+		ins.notePassed()
+	}
 	chunk := unsafe.Slice((*byte)(data), uint64(size))
 	records, modified := ins.pipeline.Process(chunk, buf.alloc)
 	if !modified {

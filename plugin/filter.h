@@ -19,6 +19,7 @@
 struct sw_pace {
     int64_t now;  /* of its last chunk */
     int64_t mean; /* time between its chunks, however many instances have each */
+    int64_t full; /* whether the counts of this chunk's instance are to be taken */
     int64_t had[SW_PACE_INSTANCES]; /* by handle: times of their last chunks */
     /* Belongs to pace.go: its last call into Go, the mean time between these, and when
      * it last passed through Go's scheduler. */
@@ -52,6 +53,8 @@ void sw_quiet_close(uintptr_t handle);
 struct sw_passed sw_quiet_take(uintptr_t handle);
 /* Whether a chunk does not reach the instance. It is counted if it does not. */
 int sw_quiet_passes(uintptr_t handle, const void *data, size_t bytes);
+/* Whether so much has passed that nothing more does until it is taken. */
+int sw_quiet_full(uintptr_t handle);
 
 /* Calls of the host that Go makes through C, because they are weak or variadic.
  * They do nothing, or return NULL, where the host lacks the function. */

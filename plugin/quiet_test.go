@@ -108,3 +108,26 @@ func TestPassedPlaces(t *testing.T) {
 	}
 	checkPassed(t, third, 1, len(quiet), 0)
 }
+
+// TestPassedUntilFull: Go is to know of what passes sooner or later, also where nothing
+// is of interest.
+func TestPassedUntilFull(t *testing.T) {
+	const most = 10_000_000 // SW_QUIET_MOST
+	quiet := quietChunk(200)
+	ins := quietInstance(t, 3000*places+4, false)
+	var sum, rounds int
+	for range 3 {
+		passed := 0
+		for ; ins.passes(quiet); passed += len(quiet) {
+			if passed >= most {
+				t.Fatalf("%d bytes passed", passed)
+			}
+		}
+		if passed < most {
+			t.Fatalf("no more than %d bytes passed", passed)
+		}
+		sum, rounds = sum+passed, rounds+passed/len(quiet)
+		ins.notePassed()
+	}
+	checkPassed(t, ins, rounds, sum, 0)
+}

@@ -94,6 +94,7 @@ func (p *Pipeline) judgeEvent(s *scratch, time int64) bool {
 	if s.event.Time == 0 {
 		s.event.Time = time
 	}
+	p.blind.see(&s.event)
 	switch p.decide(s) {
 	case detector.Duplicate:
 		p.stats.duplicates.Add(1)

@@ -33,3 +33,38 @@ func TestLookout(t *testing.T) {
 	f("", nil, logRecord(`{"level":"info","msg":"secrets synced"}`), 1)
 	f("", known, logRecord(`{"level":"info","msg":"secrets synced"}`), 0)
 }
+
+// TestUnread: who never sees a read of a secret is told, once.
+func TestUnread(t *testing.T) {
+	other := logRecord("nothing of interest")
+	much := bytes.Repeat(other, 100_000)
+	f := func(record []byte, want int) {
+		t.Helper()
+		log := &lineLog{}
+		p, err := New(Options{Judge: fakeJudge{}}, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Process(record, alloc)
+		for sum := len(record); sum < 3*unreadAfter; sum += 2 * len(much) {
+			if sum < unreadAfter/2 && strings.Contains(string(log.lines), "no read of a secret") {
+				t.Errorf("told after %d bytes: %s", sum, log.lines)
+			}
+			p.Process(much, alloc)
+			p.Passed(1, uint64(len(much)), 0)
+		}
+		if n := strings.Count(string(log.lines), "no read of a secret"); n != want {
+			t.Errorf("%s: told %d times: %s", record, n, log.lines)
+		}
+	}
+	read := event("alice")
+	f(other, 1)
+	f(logRecord(read), 0)
+	f(logRecord(strings.Replace(read, `"verb":"get"`, `"verb":"watch"`, 1)), 0)
+	f(logRecord(strings.Replace(read, `"verb":"get"`, `"verb":"create"`, 1)), 1)
+	f(logRecord(strings.Replace(read, `"resource":"secrets"`, `"resource":"configmaps","name":"secrets"`, 1)), 1)
+	f(logRecord(strings.Replace(read, `"apiVersion":"v1"`, `"apiGroup":"example.com","apiVersion":"v1"`, 1)), 1)
+	f(logRecord(`{"kind":"EventList","items":[`+read+`]}`), 0)
+	// Where no event is found at all, one line about it is enough.
+	f(bytes.Repeat(logRecord(`{"level":"info","msg":"secrets synced"}`), blindAfter), 0)
+}

@@ -81,7 +81,7 @@ type Pipeline struct {
 	watch    *Metrics // nil for none
 	log      Logger
 	faults   limiter     // of messages about chunks given up
-	blind    lookout     // for records in which nothing can be judged
+	blind    lookout     // for what is never in the records
 	glance   atomic.Bool // lines may be passed over: no value was removed so far; see glance.go
 	idle     sync.Pool   // of *scratch
 }
@@ -185,8 +185,10 @@ func (p *Pipeline) Process(chunk []byte, alloc func(n int) []byte) (out []byte, 
 		defer func() { p.watch.ChunkTime.Observe(time.Since(began).Seconds()) }()
 	}
 	p.stats.chunks.Add(1)
-	p.stats.bytes.Add(uint64(len(chunk)))
-	return p.process(p.idle.Get().(*scratch), chunk, alloc)
+	bytes := p.stats.bytes.Add(uint64(len(chunk)))
+	out, modified = p.process(p.idle.Get().(*scratch), chunk, alloc)
+	p.blind.passed(bytes, p.log)
+	return out, modified
 }
 
 // process takes a chunk through. It gives s back, unless it panicked and left s in

@@ -87,8 +87,8 @@ type counters struct {
 // in them that it would do more than to count.
 func (p *Pipeline) Passed(chunks, bytes, records uint64) {
 	p.stats.chunks.Add(chunks)
-	p.stats.bytes.Add(bytes)
 	p.stats.records.Add(records)
+	p.blind.passed(p.stats.bytes.Add(bytes), p.log)
 }
 
 // Stats returns the current counts. They are read one by one: a chunk that is
