@@ -10,9 +10,8 @@ const (
 	// blindAfter is after how many records that name secrets, none of which holds an
 	// audit event, that is no accident.
 	blindAfter = 1000
-	// unreadAfter is after how many bytes of records without a read of a secret that
-	// is none. It is some 100,000 events: informers alone, of which any cluster has
-	// some, begin a new watch every few minutes.
+	// unreadAfter is the same of bytes of records without a read of a secret: some
+	// 100,000 events, while informers alone begin a new watch every few minutes.
 	unreadAfter = 100e6
 )
 
