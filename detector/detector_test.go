@@ -1,6 +1,7 @@
 package detector_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -106,6 +107,42 @@ func TestVerdictReused(t *testing.T) {
 	require.False(t, v.First)
 	require.Equal(t, "192.0.2.10", v.SourceIP)
 	require.Equal(t, "db", v.Secret)
+}
+
+// Whatever a verdict holds, it comes to be the one of the event.
+func TestVerdictOverwritten(t *testing.T) {
+	junk := func() (v detector.Verdict) {
+		r := reflect.ValueOf(&v).Elem()
+		for i := range r.NumField() {
+			switch f := r.Field(i); {
+			case !f.CanSet():
+			case f.Kind() == reflect.String:
+				f.SetString("junk")
+			case f.Kind() == reflect.Bool:
+				f.SetBool(true)
+			case f.Kind() == reflect.Slice:
+				f.Set(reflect.ValueOf([]string{"junk", "more"}))
+			default:
+				f.Set(reflect.ValueOf(99).Convert(f.Type()))
+			}
+		}
+		return v
+	}
+	used := junk()
+	for _, ip := range []string{"192.0.2.10", "2001:DB8::7", "::ffff:192.0.2.10", "fd00::1", "none"} {
+		for _, change := range []Change{func(*audit.Event) {}, List(""), With(Curl)} {
+			judge := func(v *detector.Verdict) detector.Result {
+				b := Cluster(t)
+				return b.D.Judge(b.Event(From(ip), change), v)
+			}
+			want, other := detector.Verdict{Rules: []string{}, Techniques: []string{}}, junk()
+			result := judge(&want)
+			require.Equal(t, result, judge(&other))
+			require.Equal(t, clean(want), clean(other))
+			require.Equal(t, result, judge(&used))
+			require.Equal(t, clean(want), clean(used))
+		}
+	}
 }
 
 // What is new while learning is said by no rule but those that need no history.

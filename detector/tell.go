@@ -22,27 +22,22 @@ const (
 // fill sets what a verdict says of every judged access.
 func (d *Detector) fill(c *rule.Case, v *Verdict, score int, severity rule.Severity) {
 	a := c.Access
-	buf := v.addr[:0]
-	if a.Source.Addr.IsValid() {
-		buf = a.Source.Addr.AppendTo(buf)
+	v.SourceIP = a.Source.Written
+	if v.SourceIP == "" && a.Source.Addr.IsValid() {
+		v.addr = a.Source.Addr.AppendTo(v.addr[:0])
+		v.SourceIP = unsafe.String(unsafe.SliceData(v.addr), len(v.addr))
 	}
-	*v = Verdict{
-		Rules:         v.Rules[:0],
-		Techniques:    v.Techniques[:0],
-		addr:          buf,
-		Severity:      severity,
-		RiskScore:     score,
-		History:       "complete",
-		User:          a.Principal,
-		EffectiveUser: a.Effective,
-		SourceIP:      unsafe.String(unsafe.SliceData(buf), len(buf)),
-		UserAgent:     cut(a.Event.UserAgent, maxUserAgent),
-		Verb:          cut(a.Event.Verb, 32),
-		Namespace:     cut(a.Namespace, maxName),
-		Secret:        cut(a.Name, maxName),
-		Outcome:       a.Outcome.String(),
-		AuditID:       cut(a.Event.AuditID, maxAuditID),
-	}
+	// One by one, as a literal would be made elsewhere and copied.
+	v.Severity, v.RiskScore, v.History = severity, score, "complete"
+	v.Title, v.Reason, v.First, v.Fingerprint = "", "", false, ""
+	v.Rules, v.Techniques = v.Rules[:0], v.Techniques[:0]
+	v.User, v.EffectiveUser = a.Principal, a.Effective
+	v.UserAgent = cut(a.Event.UserAgent, maxUserAgent)
+	v.Verb = cut(a.Event.Verb, 32)
+	v.Namespace = cut(a.Namespace, maxName)
+	v.Secret = cut(a.Name, maxName)
+	v.Outcome = a.Outcome.String()
+	v.AuditID = cut(a.Event.AuditID, maxAuditID)
 	switch {
 	case c.Learning:
 		v.History = "learning"

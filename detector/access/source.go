@@ -27,6 +27,9 @@ type Source struct {
 	// Addr is the right-most recorded address that is no trusted proxy; invalid
 	// when none could be read.
 	Addr netip.Addr
+	// Written is Addr as it was recorded, where that is its usual form, else "". It aliases
+	// the event.
+	Written string
 	// Peer is the right-most recorded address, the connection's own.
 	Peer netip.Addr
 	// Network is the configured network Addr lies in, "cluster" for a private
@@ -101,7 +104,10 @@ func (s *Sources) Resolve(ips []string, class Class) Source {
 		if !src.Peer.IsValid() {
 			src.Peer = a
 		}
-		src.Addr = a
+		src.Addr, src.Written = a, ""
+		if a.Is4() && strings.IndexByte(ips[i], ':') < 0 {
+			src.Written = ips[i] // of dotted addresses only the usual form is valid
+		}
 		src.Presented = i
 		if !s.trusted(a) {
 			break

@@ -2,6 +2,7 @@ package access
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,11 @@ func TestResolve(t *testing.T) {
 		require.Equal(t, ParseAddr(peer), src.Peer)
 		require.Equal(t, presented, src.Presented)
 		require.Equal(t, text, src.Text())
+		if addr != "" && ParseAddr(addr).Is4() && !slices.Contains(ips, "::ffff:"+addr) {
+			require.Equal(t, addr, src.Written)
+		} else {
+			require.Empty(t, src.Written)
+		}
 	}
 	f("", "", 0, "unknown")
 	f("192.0.2.1", "192.0.2.1", 0, "192.0.2.1", "192.0.2.1")
@@ -78,4 +84,17 @@ func TestArea(t *testing.T) {
 	f("2001:db8:1::1", "2001:db8:1:ffff::1", true)
 	f("2001:db8:1::1", "2001:db8:2::1", false)
 	require.NotEqual(t, AddrKey(netip.MustParseAddr("1.2.3.4")), AddrKey(netip.MustParseAddr("1.2.3.5")))
+}
+
+// FuzzWritten: what stands for an address without being formatted is its usual form.
+func FuzzWritten(f *testing.F) {
+	for _, s := range []string{"192.0.2.1", "010.0.0.1", "10.0.0.1%eth0", "::ffff:192.0.2.1", "0:0:0:0:0:ffff:192.0.2.1", "2001:DB8::1", " 10.0.0.1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, ip string) {
+		src := (&Sources{IPv4Prefix: 32, IPv6Prefix: 64}).Resolve([]string{ip}, Person)
+		if src.Written != "" && src.Written != src.Addr.String() {
+			t.Errorf("%q is %v", src.Written, src.Addr)
+		}
+	})
 }

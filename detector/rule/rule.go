@@ -155,14 +155,11 @@ type Case struct {
 
 // Reset empties the case for the next access.
 func (c *Case) Reset() {
-	*c = Case{
-		Access:   c.Access,
-		Settings: c.Settings,
-		Store:    c.Store,
-		Findings: c.Findings[:0],
-		Lessons:  c.Lessons[:0],
-		text:     c.text[:0],
-	}
+	a, settings, store := c.Access, c.Settings, c.Store
+	findings, lessons, text := c.Findings[:0], c.Lessons[:0], c.text[:0]
+	*c = Case{} // a literal with what is kept would be made elsewhere and copied
+	c.Access, c.Settings, c.Store = a, settings, store
+	c.Findings, c.Lessons, c.text = findings, lessons, text
 }
 
 // SetMinted sets Minted to a copy of m.
