@@ -68,9 +68,7 @@ func secretwatchFilter(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, o
 		}
 	}()
 	(*pace)(thread).step()
-	if thread.full != 0 {
-		ins.notePassed()
-	}
+	ins.noteFull((*pace)(thread))
 	chunk := unsafe.Slice((*byte)(data), uint64(size))
 	records, modified := ins.pipeline.Process(chunk, buf.alloc)
 	if !modified {

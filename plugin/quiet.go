@@ -38,6 +38,18 @@ func (ins *instance) notePassed() {
 	ins.pipeline.Passed(uint64(p.chunks), uint64(p.bytes), uint64(p.records))
 }
 
+// noteFull does so if so much has passed that C says so. thread is the calling thread's.
+func (ins *instance) noteFull(thread *pace) {
+	if thread.full != 0 {
+		ins.notePassed()
+	}
+}
+
+// ask is there for tests, as C says so before it calls Go.
+func (ins *instance) ask(thread *pace) {
+	thread.full = C.int64_t(C.sw_quiet_full(C.uintptr_t(ins.handle)))
+}
+
 func (ins *instance) stats() pipeline.Stats {
 	ins.notePassed()
 	return ins.pipeline.Stats()

@@ -115,19 +115,30 @@ func TestPassedUntilFull(t *testing.T) {
 	const most = 10_000_000 // SW_QUIET_MOST
 	quiet := quietChunk(200)
 	ins := quietInstance(t, 3000*places+4, false)
-	var sum, rounds int
-	for range 3 {
-		passed := 0
-		for ; ins.passes(quiet); passed += len(quiet) {
-			if passed >= most {
-				t.Fatalf("%d bytes passed", passed)
+	var thread pace
+	fill := (most + len(quiet) - 1) / len(quiet) // chunks
+	for round := range 3 {
+		for n := range fill {
+			if !ins.passes(quiet) {
+				t.Fatalf("not quiet after %d bytes", n*len(quiet))
+			}
+			ins.ask(&thread)
+			if full := n == fill-1; (thread.full != 0) != full {
+				t.Fatalf("after %d bytes, asks %v", (n+1)*len(quiet), thread.full)
+			}
+			if n < fill-1 {
+				ins.noteFull(&thread)
 			}
 		}
-		if passed < most {
-			t.Fatalf("no more than %d bytes passed", passed)
+		if ins.passes(quiet) {
+			t.Error("passed though full")
 		}
-		sum, rounds = sum+passed, rounds+passed/len(quiet)
-		ins.notePassed()
+		if s := ins.pipeline.Stats(); s.Chunks != uint64(round*fill) {
+			t.Errorf("%d chunks noted that were not asked for", s.Chunks)
+		}
+		ins.noteFull(&thread)
+		if s := ins.pipeline.Stats(); s.Chunks != uint64((round+1)*fill) || s.Bytes != uint64((round+1)*fill*len(quiet)) {
+			t.Errorf("%d chunks, %d bytes noted of %d", s.Chunks, s.Bytes, fill)
+		}
 	}
-	checkPassed(t, ins, rounds, sum, 0)
 }
