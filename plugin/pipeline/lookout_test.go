@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -34,10 +35,13 @@ func TestLookout(t *testing.T) {
 	f("", known, logRecord(`{"level":"info","msg":"secrets synced"}`), 0)
 }
 
-// TestUnread: who never sees a read of a secret is told, once.
+// TestUnread: who never sees a get or list of a secret is told, once.
 func TestUnread(t *testing.T) {
+	const text = " MB of records and no get or list of a secret"
 	other := logRecord("nothing of interest")
 	much := bytes.Repeat(other, 100_000)
+	// f runs a gigabyte and more behind a record, and compares after how many MB it is
+	// told: 0 for never.
 	f := func(record []byte, want int) {
 		t.Helper()
 		log := &lineLog{}
@@ -45,25 +49,36 @@ func TestUnread(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		told := 0
 		p.Process(record, alloc)
-		for sum := len(record); sum < 3*unreadAfter; sum += 2 * len(much) {
-			if sum < unreadAfter/2 && strings.Contains(string(log.lines), "no read of a secret") {
-				t.Errorf("told after %d bytes: %s", sum, log.lines)
+		for sum, process := len(record), true; sum < 1.5*watchedAfter; process = !process {
+			if process {
+				p.Process(much, alloc)
+			} else {
+				p.Passed(1, uint64(len(much)), 0)
 			}
-			p.Process(much, alloc)
-			p.Passed(1, uint64(len(much)), 0)
+			sum += len(much)
+			if told == 0 && strings.Contains(string(log.lines), text) {
+				told = sum / 1e6
+			}
 		}
-		if n := strings.Count(string(log.lines), "no read of a secret"); n != want {
-			t.Errorf("%s: told %d times: %s", record, n, log.lines)
+		n := strings.Count(string(log.lines), text)
+		if told/10 != want/10 || n != min(want, 1) || want > 0 && !strings.Contains(string(log.lines), strconv.Itoa(want)+text) {
+			t.Errorf("%.300s: told %d times, first after %d MB, want %d: %s", record, n, told, want, log.lines)
 		}
 	}
 	read := event("alice")
-	f(other, 1)
+	verb := func(verb string) []byte {
+		return logRecord(strings.Replace(read, `"verb":"get"`, `"verb":"`+verb+`"`, 1))
+	}
+	f(other, 100)
 	f(logRecord(read), 0)
-	f(logRecord(strings.Replace(read, `"verb":"get"`, `"verb":"watch"`, 1)), 0)
-	f(logRecord(strings.Replace(read, `"verb":"get"`, `"verb":"create"`, 1)), 1)
-	f(logRecord(strings.Replace(read, `"resource":"secrets"`, `"resource":"configmaps","name":"secrets"`, 1)), 1)
-	f(logRecord(strings.Replace(read, `"apiVersion":"v1"`, `"apiGroup":"example.com","apiVersion":"v1"`, 1)), 1)
+	f(verb("list"), 0)
+	f(verb("watch"), 1000)
+	f(append(verb("watch"), verb("list")...), 0)
+	f(verb("create"), 100)
+	f(logRecord(strings.Replace(read, `"resource":"secrets"`, `"resource":"configmaps","name":"secrets"`, 1)), 100)
+	f(logRecord(strings.Replace(read, `"apiVersion":"v1"`, `"apiGroup":"example.com","apiVersion":"v1"`, 1)), 100)
 	f(logRecord(`{"kind":"EventList","items":[`+read+`]}`), 0)
 	// Where no event is found at all, one line about it is enough.
 	f(bytes.Repeat(logRecord(`{"level":"info","msg":"secrets synced"}`), blindAfter), 0)

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -10,48 +14,71 @@ import (
 
 var readOfSecret = regexp.MustCompile(`"verb":"(get|list|watch)".*"objectRef":\{"resource":"secrets"`)
 
-// unread returns more than 100 MB of a log of an API server that leaves out reads of
-// secrets, and one line of a read.
-func unread(t *testing.T) (log []byte, read string) {
+const unreadText = "100 MB of records and no get or list of a secret among them"
+
+// unread returns a function that gives more than 100 MB of a log of an API server that
+// leaves out reads of secrets, behind a line of its own, and for each such line how
+// often the filter tells that there are none.
+func unread(t *testing.T) (log func(head string) io.Reader, heads map[string]int) {
 	t.Helper()
 	var lines []string
-	size := 0
+	reads := map[string]string{}
 	for _, line := range loadRecorded(t).lines {
-		if readOfSecret.MatchString(line) {
-			read = line + "\n"
+		if m := readOfSecret.FindStringSubmatch(line); m != nil {
+			reads[m[1]] = line + "\n"
 		} else {
 			lines = append(lines, line)
-			size += len(line) + 1
 		}
 	}
-	if read == "" || !strings.Contains(strings.Join(lines, "\n"), `"objectRef":{"resource":"secrets"`) {
+	text := strings.Join(lines, "\n") + "\n"
+	if len(reads) != 3 || !strings.Contains(text, `"objectRef":{"resource":"secrets"`) {
 		t.Fatal("want reads of secrets and other requests for them")
 	}
-	return []byte(strings.Repeat(strings.Join(lines, "\n")+"\n", 110_000_000/size)), read
+	log = func(head string) io.Reader {
+		all := []io.Reader{strings.NewReader(head)}
+		for n := 0; n < 110_000_000; n += len(text) {
+			all = append(all, strings.NewReader(text))
+		}
+		return io.MultiReader(all...)
+	}
+	return log, map[string]int{"": 1, reads["get"]: 0, reads["list"]: 0, reads["watch"]: 0}
 }
-
-const unreadText = "100 MB of records and no read of a secret among them"
 
 // TestHostUnread: who loads the filter on a log without reads of secrets is told, once.
 func TestHostUnread(t *testing.T) {
-	log, read := unread(t)
-	forEachHost(t, func(t *testing.T, host func(string, ...string) result) {
-		for head, want := range map[string]int{"": 1, read: 0} {
-			r := host(head+string(log), pluginSO)
-			if n := strings.Count(string(r.stderr), unreadText); n != want || r.code != 0 {
-				t.Errorf("told %d times, want %d; exit status %d: %s", n, want, r.code, tail(r.stderr))
+	log, heads := unread(t)
+	for _, generation := range generations {
+		t.Run(generation, func(t *testing.T) {
+			t.Parallel()
+			for head, want := range heads {
+				ctx, cancel := context.WithTimeout(context.Background(), deadline)
+				defer cancel()
+				cmd := exec.CommandContext(ctx, hostBinary(generation), pluginSO)
+				var stderr bytes.Buffer
+				cmd.Stdin, cmd.Stderr = log(head), &stderr
+				err := cmd.Run()
+				if n := strings.Count(stderr.String(), unreadText); n != want || err != nil {
+					t.Errorf("%.80s: told %d times, want %d; %v: %s", head, n, want, err, tail(stderr.Bytes()))
+				}
+				ours(t, stderr.Bytes())
 			}
-			ours(t, r.stderr)
-		}
-	})
+		})
+	}
 }
 
 func TestFluentBitUnread(t *testing.T) {
 	fluentBit(t)
-	log, read := unread(t)
-	file := filepath.Join(t.TempDir(), "audit.log")
-	for head, want := range map[string]int{"": 1, read: 0} {
-		if err := os.WriteFile(file, append([]byte(head), log...), 0o644); err != nil {
+	log, heads := unread(t)
+	name := filepath.Join(t.TempDir(), "audit.log")
+	for head, want := range heads {
+		file, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(file, log(head)); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
 			t.Fatal(err)
 		}
 		e := startEngine(t, yaml(service+`
@@ -64,10 +91,10 @@ pipeline:
   outputs:
     - name: 'null'
       match: '*'
-`, "{parsers}", os.DevNull, "{log}", file, "{tag}", "audit"))
+`, "{parsers}", os.DevNull, "{log}", name, "{tag}", "audit"))
 		<-e.ended
 		if n := e.count(unreadText); n != want {
-			t.Errorf("told %d times, want %d: %s", n, want, tail([]byte(e.stderr.String())))
+			t.Errorf("%.80s: told %d times, want %d: %s", head, n, want, tail([]byte(e.stderr.String())))
 		}
 		ours(t, []byte(e.stderr.String()))
 	}
